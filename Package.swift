@@ -1,0 +1,41 @@
+// swift-tools-version: 6.2
+// Modules import only downwards, in the order the targets are listed here, from the
+// executable to the inner loops. docs/architecture.md says what each one owns.
+import PackageDescription
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+
+let package = Package(
+  name: "hypnos",
+  products: [
+    .executable(name: "hypnos", targets: ["hypnos"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+  ],
+  targets: [
+    .executableTarget(name: "hypnos", dependencies: ["Console", "Generation", "CSystem", argumentParser]),
+    .target(name: "Console", dependencies: ["Generation", "CReadline", "CSystem"]),
+    .target(name: "Generation", dependencies: ["Model"]),
+    .target(name: "Model", dependencies: ["GGUF", "Compute", "Text", crypto]),
+    .target(name: "Text"),
+    .target(name: "GGUF", dependencies: ["Compute"]),
+    .target(name: "Compute", dependencies: ["CKernels"]),
+    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off"])]),
+    .target(name: "CSystem"),
+    .systemLibrary(
+      name: "CReadline", pkgConfig: "readline", providers: [.apt(["libreadline-dev"])]),
+
+    .testTarget(name: "ComputeTests", dependencies: ["Compute", "CKernels"]),
+    .testTarget(name: "GGUFTests", dependencies: ["GGUF"]),
+    .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "ModelTests", dependencies: ["Model", "GGUF"], resources: [.copy("Fixtures")]),
+    .testTarget(name: "GenerationTests", dependencies: ["Generation"]),
+    .testTarget(name: "ConsoleTests", dependencies: ["Console"]),
+    .testTarget(name: "ProgramTests"),
+  ],
+  swiftLanguageModes: [.v6]
+)
