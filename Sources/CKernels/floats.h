@@ -1,0 +1,411 @@
+// The float32 loops, written once over vectors of sixteen and compiled by each instruction set's file under
+// its own target: attention, norms, rotary embedding, activations, products with plain float rows, and the
+// quantization of columns. The order of every sum is fixed by the width of sixteen, not by the registers.
+//
+// The including file defines load_halves(const uint16_t *) -> floats and store_halves(uint16_t *, floats).
+#ifndef HYPNOS_FLOATS_H
+#define HYPNOS_FLOATS_H
+
+#include "formats.h"
+
+typedef float floats __attribute__((vector_size(64)));
+typedef int32_t ints __attribute__((vector_size(64)));
+typedef float floats_anywhere __attribute__((vector_size(64), aligned(4)));
+typedef int8_t bytes16 __attribute__((vector_size(16), aligned(1)));
+
+ALWAYS_INLINE floats load_halves(const uint16_t *p);
+ALWAYS_INLINE void store_halves(uint16_t *p, floats x);
+
+ALWAYS_INLINE floats load(const float *p) { return *(const floats_anywhere *)p; }
+ALWAYS_INLINE void store(float *p, floats x) { *(floats_anywhere *)p = x; }
+ALWAYS_INLINE floats splat(float x) { return x - (floats){}; }
+ALWAYS_INLINE floats fused(floats a, floats b, floats c) { return __builtin_elementwise_fma(a, b, c); }
+ALWAYS_INLINE floats select(ints mask, floats a, floats b) { return (floats)((mask & (ints)a) | (~mask & (ints)b)); }
+
+ALWAYS_INLINE floats load_part(const float *p, size_t count) {
+  float part[16] = {0};
+  memcpy(part, p, count * sizeof(float));
+  return load(part);
+}
+
+ALWAYS_INLINE void store_part(float *p, floats x, size_t count) {
+  float part[16];
+  store(part, x);
+  memcpy(p, part, count * sizeof(float));
+}
+
+// Adds the sixteen lanes pairwise: i and i + 8, then i and i + 4, i + 2, i + 1.
+ALWAYS_INLINE float add_lanes(floats x) {
+  typedef float eight __attribute__((vector_size(32)));
+  typedef float four __attribute__((vector_size(16)));
+  eight a = __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7) +
+            __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
+  four b = __builtin_shufflevector(a, a, 0, 1, 2, 3) + __builtin_shufflevector(a, a, 4, 5, 6, 7);
+  return (b[0] + b[2]) + (b[1] + b[3]);
+}
+
+// e to the x, within 2 units in the last place between -87 and 88, and clamped to them; NaN stays NaN.
+// The exponent is split off by adding 1.5 * 2^23, the rest is the Taylor series on [-ln 2 / 2, ln 2 / 2].
+ALWAYS_INLINE floats exponential(floats x) {
+  x = select(x < splat(-87.0f), splat(-87.0f), x);
+  x = select(x > splat(88.0f), splat(88.0f), x);
+  floats shifted = fused(x, splat(0x1.715476p+0f), splat(0x1.8p23f));
+  floats whole = shifted - splat(0x1.8p23f);
+  floats r = fused(whole, splat(-0x1.62e4p-1f), x);
+  r = fused(whole, splat(-0x1.7f7d1cp-20f), r);
+  floats p = splat(1.0f / 5040);
+  p = fused(p, r, splat(1.0f / 720));
+  p = fused(p, r, splat(1.0f / 120));
+  p = fused(p, r, splat(1.0f / 24));
+  p = fused(p, r, splat(1.0f / 6));
+  p = fused(p, r, splat(0.5f));
+  p = fused(p, r, splat(1.0f));
+  p = fused(p, r, splat(1.0f));
+  ints scale = ((ints)shifted + 127) << 23;
+  return p * (floats)scale;
+}
+
+ALWAYS_INLINE float exponential1(float x) { return exponential(splat(x))[0]; }
+
+static void quantize(const float *values, size_t width, void *base) {
+  size_t blocks = width / HYPNOS_BLOCK, padded = (blocks + 3) / 4 * 4;
+  hypnos_column column = hypnos_column_at(base, width);
+  int8_t *codes = (int8_t *)column.values;
+  for (size_t b = 0; b < padded; b++) {
+    floats low = {}, high = {};
+    if (b < blocks) {
+      low = load(values + b * 32);
+      high = load(values + b * 32 + 16);
+    }
+    // The largest magnitude by integer comparison, in which NaN is the largest of all.
+    ints magnitude = __builtin_elementwise_max((ints)low & 0x7fffffff, (ints)high & 0x7fffffff);
+    int32_t largest = __builtin_reduce_max(magnitude);
+    float peak;
+    memcpy(&peak, &largest, 4);
+    float scale = peak / 127.0f, inverse = peak > 0 ? 127.0f / peak : 0;
+    floats rounded[2] = {low * splat(inverse) + splat(0x1.8p23f), high * splat(inverse) + splat(0x1.8p23f)};
+    int32_t sums[3] = {0};
+    for (int h = 0; h < 2; h++) {
+      ints whole = (ints)rounded[h] - 0x4b400000;
+      *(bytes16 *)(codes + b * 32 + h * 16) = __builtin_convertvector(whole, bytes16);
+      sums[h] = __builtin_reduce_add(whole);
+    }
+    sums[2] = sums[0] + sums[1];
+    ((float *)column.scales)[b] = scale;
+    for (int s = 0; s < 3; s++) {
+      ((int32_t *)column.sums[s])[b] = sums[s];
+      ((float *)column.scaled_sums[s])[b] = scale * (float)sums[s];
+    }
+  }
+}
+
+ALWAYS_INLINE floats load_weights(int format, const uint8_t *row, size_t index) {
+  if (format == HYPNOS_F32) return load((const float *)row + index);
+  if (format == HYPNOS_F16) return load_halves((const uint16_t *)row + index);
+  typedef uint16_t halves __attribute__((vector_size(32), aligned(1)));
+  ints wide = __builtin_convertvector(*(const halves *)(row + 2 * index), ints);
+  return (floats)(wide << 16);
+}
+
+ALWAYS_INLINE floats load_weights_part(int format, const uint8_t *row, size_t index, size_t count) {
+  _Alignas(64) uint8_t part[64] = {0};
+  size_t size = format == HYPNOS_F32 ? 4 : 2;
+  memcpy(part, row + index * size, count * size);
+  return load_weights(format, part, 0);
+}
+
+// A tile of up to four rows by up to four columns.
+ALWAYS_INLINE void float_tile(
+  int format, int rows, int columns, const uint8_t *row, size_t row_bytes, size_t width, const float *column,
+  size_t column_stride, float *out, size_t out_stride) {
+  floats sums[4][4] = {};
+  size_t k = 0;
+  for (; k + 16 <= width; k += 16) {
+    floats x[4];
+    for (int c = 0; c < columns; c++) x[c] = load(column + c * column_stride + k);
+    for (int r = 0; r < rows; r++) {
+      floats w = load_weights(format, row + r * row_bytes, k);
+      for (int c = 0; c < columns; c++) sums[r][c] = fused(w, x[c], sums[r][c]);
+    }
+  }
+  if (k < width) {
+    for (int r = 0; r < rows; r++) {
+      floats w = load_weights_part(format, row + r * row_bytes, k, width - k);
+      for (int c = 0; c < columns; c++)
+        sums[r][c] = fused(w, load_part(column + c * column_stride + k, width - k), sums[r][c]);
+    }
+  }
+  for (int r = 0; r < rows; r++)
+    for (int c = 0; c < columns; c++) out[c * out_stride + r] = add_lanes(sums[r][c]);
+}
+
+ALWAYS_INLINE void multiply_floats_as(
+  int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const float *columns,
+  size_t column_stride, size_t column_count, float *out, size_t out_stride) {
+  for (size_t c = 0; c < column_count; c += 4) {
+    for (size_t r = 0; r < row_count; r += 4) {
+      const uint8_t *row = rows + r * row_bytes;
+      const float *column = columns + c * column_stride;
+      float *target = out + c * out_stride + r;
+      int height = row_count - r < 4 ? (int)(row_count - r) : 4;
+      int breadth = column_count - c < 4 ? (int)(column_count - c) : 4;
+      if (height == 4 && breadth == 4)
+        float_tile(format, 4, 4, row, row_bytes, width, column, column_stride, target, out_stride);
+      else if (height == 4 && breadth == 1)
+        float_tile(format, 4, 1, row, row_bytes, width, column, column_stride, target, out_stride);
+      else
+        for (int i = 0; i < height; i++)
+          for (int j = 0; j < breadth; j++)
+            float_tile(
+              format, 1, 1, row + i * row_bytes, row_bytes, width, column + j * column_stride, column_stride,
+              target + j * out_stride + i, out_stride);
+    }
+  }
+}
+
+static void multiply_floats(
+  int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const float *columns,
+  size_t column_stride, size_t column_count, float *out, size_t out_stride) {
+#define AS(F) \
+  case F: \
+    multiply_floats_as( \
+      F, rows, row_bytes, row_count, width, columns, column_stride, column_count, out, out_stride); \
+    break
+  switch (format) {
+    AS(HYPNOS_F32);
+    AS(HYPNOS_F16);
+    AS(HYPNOS_BF16);
+    default: break;
+  }
+#undef AS
+}
+
+static void rms_norm(const float *values, const float *weights, float epsilon, size_t width, float *out) {
+  floats squares = {};
+  size_t whole = width / 16 * 16, rest = width - whole;
+  for (size_t i = 0; i < whole; i += 16) squares = fused(load(values + i), load(values + i), squares);
+  if (rest) squares = fused(load_part(values + whole, rest), load_part(values + whole, rest), squares);
+  floats factor = splat(1.0f / sqrtf(add_lanes(squares) / (float)width + epsilon));
+  for (size_t i = 0; i < whole; i += 16) {
+    floats x = load(values + i) * factor;
+    store(out + i, weights ? x * load(weights + i) : x);
+  }
+  if (rest) {
+    floats x = load_part(values + whole, rest) * factor;
+    store_part(out + whole, weights ? x * load_part(weights + whole, rest) : x, rest);
+  }
+}
+
+static void add(float *values, const float *addend, size_t width) {
+  for (size_t i = 0; i < width; i++) values[i] += addend[i];
+}
+
+static void scale(float *values, float factor, size_t width) {
+  for (size_t i = 0; i < width; i++) values[i] *= factor;
+}
+
+ALWAYS_INLINE floats silu(floats x) { return x / (splat(1.0f) + exponential(-x)); }
+
+// x * (1 + tanh(u)) / 2 with u = sqrt(2 / pi) * (x + 0.044715 x^3), which is x * sigmoid(2 u).
+ALWAYS_INLINE floats gelu(floats x) {
+  floats inner = x * fused(splat(0.044715f) * x, x, splat(1.0f));
+  return x / (splat(1.0f) + exponential(splat(-1.5957691216f) * inner));
+}
+
+#define GATED(name, function) \
+  static void name(float *gate, const float *up, size_t width) { \
+    size_t i = 0; \
+    for (; i + 16 <= width; i += 16) store(gate + i, function(load(gate + i)) * load(up + i)); \
+    if (i < width) { \
+      floats rest = function(load_part(gate + i, width - i)) * load_part(up + i, width - i); \
+      store_part(gate + i, rest, width - i); \
+    } \
+  }
+GATED(silu_multiply, silu)
+GATED(gelu_multiply, gelu)
+#undef GATED
+
+static void rotate(float *head, const float *cosines, const float *sines, size_t size, int halves) {
+  size_t pairs = size / 2, step = halves ? 1 : 2, distance = halves ? pairs : 1;
+  for (size_t i = 0; i < pairs; i++) {
+    float *a = head + i * step, *b = a + distance, x = *a, y = *b;
+    *a = x * cosines[i] - y * sines[i];
+    *b = x * sines[i] + y * cosines[i];
+  }
+}
+
+static void store_value(const float *value, size_t size, uint16_t *out) {
+  size_t i = 0;
+  for (; i + 16 <= size; i += 16) store_halves(out + i, load(value + i));
+  if (i < size) {
+    uint16_t part[16];
+    store_halves(part, load_part(value + i, size - i));
+    memcpy(out + i, part, (size - i) * 2);
+  }
+}
+
+static void store_key(const float *key, size_t size, size_t position, uint16_t *tiles) {
+  uint16_t *out = tiles + position / HYPNOS_KEY_TILE * HYPNOS_KEY_TILE * size + position % HYPNOS_KEY_TILE;
+  for (size_t i = 0; i < size; i += 16) {
+    size_t count = size - i < 16 ? size - i : 16;
+    uint16_t part[16];
+    store_halves(part, load_part(key + i, count));
+    for (size_t j = 0; j < count; j++) out[(i + j) * HYPNOS_KEY_TILE] = part[j];
+  }
+}
+
+// Scores of `count` queries against one tile of sixteen keys: the lanes are the keys.
+ALWAYS_INLINE void score_tile(
+  int count, const float *queries, size_t size, const uint16_t *keys, float *scores) {
+  floats sums[HYPNOS_ATTEND_QUERIES] = {};
+  for (size_t d = 0; d < size; d++) {
+    floats key = load_halves(keys + d * HYPNOS_KEY_TILE);
+    for (int q = 0; q < count; q++) sums[q] = fused(splat(queries[q * size + d]), key, sums[q]);
+  }
+  for (int q = 0; q < count; q++) store(scores + q * HYPNOS_CHUNK, sums[q]);
+}
+
+// Turns one query's scores into exponentials; those outside its window become zero.
+ALWAYS_INLINE void soften(float *scores, size_t tiles, int32_t first, int32_t last, float *maximum, float *sum) {
+  ints lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  floats top = splat(-INFINITY), total = {};
+  for (size_t t = 0; t < tiles; t++) {
+    ints position = lane + (int32_t)(t * 16);
+    ints seen = (position >= first) & (position < last);
+    floats x = select(seen, load(scores + t * 16), splat(-INFINITY));
+    store(scores + t * 16, x);
+    top = select(x > top, x, top);
+  }
+  float highest = top[0];
+  for (int i = 1; i < 16; i++) highest = top[i] > highest ? top[i] : highest;
+  for (size_t t = 0; t < tiles; t++) {
+    floats x = load(scores + t * 16);
+    floats e = select(x == splat(-INFINITY), (floats){}, exponential(x - splat(highest)));
+    store(scores + t * 16, e);
+    total += e;
+  }
+  *maximum = highest;
+  *sum = add_lanes(total);
+}
+
+// Weighted sums of the values, sixteen of the head's dimensions at a time for all queries.
+ALWAYS_INLINE void weigh_values(
+  int count, const float *weights, size_t from, size_t to, const uint16_t *values, size_t size, float *outputs) {
+  size_t d = 0;
+  for (; d + 16 <= size; d += 16) {
+    floats sums[HYPNOS_ATTEND_QUERIES] = {};
+    for (size_t t = from; t < to; t++) {
+      floats value = load_halves(values + t * size + d);
+      for (int q = 0; q < count; q++) sums[q] = fused(splat(weights[q * HYPNOS_CHUNK + t]), value, sums[q]);
+    }
+    for (int q = 0; q < count; q++) store(outputs + q * size + d, sums[q]);
+  }
+  for (; d < size; d++) {
+    for (int q = 0; q < count; q++) {
+      float sum = 0;
+      for (size_t t = from; t < to; t++)
+        sum = __builtin_fmaf(weights[q * HYPNOS_CHUNK + t], half_to_float(values[t * size + d]), sum);
+      outputs[q * size + d] = sum;
+    }
+  }
+}
+
+ALWAYS_INLINE void attend_as(
+  int count, const float *queries, size_t size, const uint16_t *keys, const uint16_t *values,
+  const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch) {
+  int32_t from = HYPNOS_CHUNK, to = 0;
+  for (int q = 0; q < count; q++) {
+    from = firsts[q] < from ? firsts[q] : from;
+    to = lasts[q] > to ? lasts[q] : to;
+  }
+  size_t first_tile = (size_t)from / 16, tiles = ((size_t)to + 15) / 16;
+  for (size_t t = 0; t < tiles; t++) {
+    if (t >= first_tile)
+      score_tile(count, queries, size, keys + t * HYPNOS_KEY_TILE * size, scratch + t * 16);
+    else
+      for (int q = 0; q < count; q++) store(scratch + q * HYPNOS_CHUNK + t * 16, (floats){});
+  }
+  for (int q = 0; q < count; q++)
+    soften(scratch + q * HYPNOS_CHUNK, tiles, firsts[q], lasts[q], maxima + q, sums + q);
+  weigh_values(count, scratch, (size_t)from, (size_t)to, values, size, outputs);
+}
+
+static void attend(
+  const float *queries, size_t query_count, size_t size, const uint16_t *keys, const uint16_t *values,
+  const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch) {
+#define AS(N) \
+  case N: \
+    attend_as(N, queries, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch); \
+    break
+  switch (query_count) {
+    AS(1);
+    AS(2);
+    AS(3);
+    AS(4);
+    AS(5);
+    AS(6);
+    AS(7);
+    AS(8);
+    default: break;
+  }
+#undef AS
+}
+
+static void merge(
+  float *maximum, float *sum, float *output, float chunk_maximum, float chunk_sum, const float *chunk_output,
+  size_t size) {
+  float top = *maximum > chunk_maximum ? *maximum : chunk_maximum;
+  float old = *sum == 0 ? 0 : exponential1(*maximum - top);
+  float new = chunk_sum == 0 ? 0 : exponential1(chunk_maximum - top);
+  for (size_t i = 0; i < size; i++) output[i] = output[i] * old + chunk_output[i] * new;
+  *sum = *sum * old + chunk_sum * new;
+  *maximum = top;
+}
+
+static void decode(int format, const uint8_t *row, size_t width, float *out) {
+  if (format == HYPNOS_F32 || format == HYPNOS_F16 || format == HYPNOS_BF16) {
+    for (size_t i = 0; i < width; i += 16) {
+      size_t count = width - i < 16 ? width - i : 16;
+      store_part(out + i, load_weights_part(format, row, i, count), count);
+    }
+    return;
+  }
+  for (size_t g = 0; g * HYPNOS_GROUP < width; g++) {
+    size_t rest = width - g * HYPNOS_GROUP, count = rest < HYPNOS_GROUP ? rest : HYPNOS_GROUP;
+    padded_group padded;
+    const uint8_t *source = row;
+    size_t index = g;
+    if (count < HYPNOS_GROUP) {
+      pad_group(row, g, count / HYPNOS_BLOCK, small_block_bytes(format), &padded);
+      source = padded.bytes;
+      index = 0;
+    }
+    plain_group group;
+    int bias = 0, halves = 1, minimum = 0;
+    switch (format) {
+#define AS(name, number, shift, half_count, has_minimum, bits) \
+  case number: \
+    plain_##name(source, index, &group); \
+    bias = shift < 0 ? 0 : 1 << (shift < 0 ? 0 : shift); \
+    halves = half_count; \
+    minimum = has_minimum; \
+    break;
+      HYPNOS_QUANTIZED_FORMATS(AS)
+#undef AS
+      default: return;
+    }
+    for (size_t i = 0; i < count; i++) {
+      size_t half = halves == 2 ? i % 32 / 16 : 0;
+      float value = group.scales[half][i / 32] * (float)(group.codes[i] - bias);
+      out[g * HYPNOS_GROUP + i] = minimum ? value - group.minima[half][i / 32] : value;
+    }
+  }
+}
+
+// The float half of a table; `multiply` is the including file's own.
+#define HYPNOS_FLOAT_KERNELS \
+  .quantize = quantize, .multiply_floats = multiply_floats, .decode = decode, .rms_norm = rms_norm, .add = add, \
+  .scale = scale, .silu_multiply = silu_multiply, .gelu_multiply = gelu_multiply, .rotate = rotate, \
+  .store_key = store_key, .store_value = store_value, .attend = attend, .merge = merge
+
+#endif

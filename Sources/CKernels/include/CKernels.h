@@ -1,0 +1,114 @@
+// The inner loops, one table of functions for each instruction set, and the processor detection that
+// chooses between them. No threads, no allocation, no input or output here: the callers own all memory.
+//
+// Every table computes the same sums in the same order, so that all of them give the same bits:
+//  - a row of quantized blocks times a column is kept in four partial sums, one for each position of a
+//    32-value block within a group of four; a block adds scale * activationScale * (integer sum) to its
+//    partial sum by one fused multiply-add, then takes off its minimum; the four are added in order;
+//  - a row of plain floats is kept in sixteen partial sums (position modulo sixteen), added pairwise.
+#ifndef HYPNOS_CKERNELS_H
+#define HYPNOS_CKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Values per quantized activation block, and per group of blocks, the unit the loops work in.
+enum { HYPNOS_BLOCK = 32, HYPNOS_GROUP = 128, HYPNOS_GROUP_BLOCKS = 4 };
+
+// Number formats by their number in a GGUF file.
+enum {
+  HYPNOS_F32 = 0,
+  HYPNOS_F16 = 1,
+  HYPNOS_Q4_0 = 2,
+  HYPNOS_Q4_1 = 3,
+  HYPNOS_Q5_0 = 6,
+  HYPNOS_Q5_1 = 7,
+  HYPNOS_Q8_0 = 8,
+  HYPNOS_Q2_K = 10,
+  HYPNOS_Q3_K = 11,
+  HYPNOS_Q4_K = 12,
+  HYPNOS_Q5_K = 13,
+  HYPNOS_Q6_K = 14,
+  HYPNOS_IQ4_NL = 20,
+  HYPNOS_IQ4_XS = 23,
+  HYPNOS_BF16 = 30,
+  HYPNOS_FORMAT_COUNT = 31,
+};
+
+// One column of a matrix product's input, quantized to 8 bits in blocks of 32. All arrays are padded with
+// zeros to a whole number of groups. Index 0 of `sums` is a block's first half of 16 values, 1 its second
+// half, 2 the whole block; `scaled_sums` are the same times the block's scale.
+typedef struct {
+  const int8_t *values;
+  const float *scales;
+  const int32_t *sums[3];
+  const float *scaled_sums[3];
+} hypnos_column;
+
+// The bytes a quantized column of `width` values takes, a multiple of 64.
+size_t hypnos_column_bytes(size_t width);
+// The parts of the quantized column that starts at `base`.
+hypnos_column hypnos_column_at(const void *base, size_t width);
+
+// The bytes of scratch that `multiply` needs for rows of `width` values, a multiple of 64.
+size_t hypnos_scratch_bytes(size_t width);
+
+// How many queries `attend` takes at once, and how many positions lie in a chunk of the KV cache and in a
+// tile of its keys. Keys are stored [tile][head size][16 positions], values [position][head size], as f16.
+enum { HYPNOS_ATTEND_QUERIES = 8, HYPNOS_KEY_TILE = 16, HYPNOS_CHUNK = 256 };
+
+typedef struct {
+  const char *name;
+
+  // Quantizes `width` floats (a multiple of 32) into the column at `base`. A value that is not finite makes
+  // its block's scale not finite, and with it every product.
+  void (*quantize)(const float *values, size_t width, void *base);
+
+  // out[c * out_stride + r] = row r . column c, for `row_count` rows of `width` values in a quantized
+  // `format`, `row_bytes` apart. The columns lie `hypnos_column_bytes(width)` apart.
+  void (*multiply)(
+    int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const void *columns,
+    size_t column_count, float *out, size_t out_stride, void *scratch);
+
+  // The same for rows of F32, F16 or BF16 and columns of float32, `column_stride` floats apart.
+  void (*multiply_floats)(
+    int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const float *columns,
+    size_t column_stride, size_t column_count, float *out, size_t out_stride);
+
+  // Decodes one row of `width` values in any format.
+  void (*decode)(int format, const uint8_t *row, size_t width, float *out);
+
+  // out = values / rms(values) * weights; `weights` may be null. Shapes [width].
+  void (*rms_norm)(const float *values, const float *weights, float epsilon, size_t width, float *out);
+  // values += addend.
+  void (*add)(float *values, const float *addend, size_t width);
+  // values *= factor.
+  void (*scale)(float *values, float factor, size_t width);
+  // gate = silu(gate) * up.
+  void (*silu_multiply)(float *gate, const float *up, size_t width);
+  // gate = gelu(gate) * up, the tanh approximation.
+  void (*gelu_multiply)(float *gate, const float *up, size_t width);
+  // Rotates the pairs (i, i + 1), or (i, i + size / 2) when `halves` is set, of one head by the angles whose
+  // cosines and sines are given, [size / 2].
+  void (*rotate)(float *head, const float *cosines, const float *sines, size_t size, int halves);
+  // Stores one key, [size], at `position` within its tiles, and one value, as f16.
+  void (*store_key)(const float *key, size_t size, size_t position, uint16_t *tiles);
+  void (*store_value)(const float *value, size_t size, uint16_t *out);
+
+  // Softmax attention of up to HYPNOS_ATTEND_QUERIES queries over one chunk of at most HYPNOS_CHUNK positions.
+  // queries, outputs: [query_count][size]; firsts, lasts: the positions in the chunk each query sees.
+  // Gives each query's maximum, its sum of exponentials and the weighted sum of values, not divided.
+  // scratch: HYPNOS_ATTEND_QUERIES * HYPNOS_CHUNK floats, 64-byte aligned.
+  void (*attend)(
+    const float *queries, size_t query_count, size_t size, const uint16_t *keys, const uint16_t *values,
+    const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch);
+  // Merges a chunk's partial result into what earlier chunks gave.
+  void (*merge)(
+    float *maximum, float *sum, float *output, float chunk_maximum, float chunk_sum, const float *chunk_output,
+    size_t size);
+} hypnos_kernels;
+
+// The tables this processor and operating system can run, best first; null after the last.
+const hypnos_kernels *hypnos_available_kernels(size_t index);
+
+#endif
