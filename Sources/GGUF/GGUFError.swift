@@ -1,0 +1,84 @@
+// Everything that can be wrong with a GGUF file, in one error: which file, which byte, which key or
+// tensor, and what. Tests compare `kind`; people read `description`, which also says what to do.
+
+/// Why a GGUF file could not be opened, or why a metadata value could not be used.
+public struct GGUFError: Error, Equatable, Sendable {
+  /// What an error is about: a metadata key or a tensor.
+  public enum Subject: Equatable, Sendable {
+    case key(String)
+    case tensor(String)
+  }
+
+  /// What is wrong. Counts and lengths are as the file states them.
+  public enum Kind: Equatable, Sendable {
+    // The file as such.
+    case missing
+    case noPermission
+    case isDirectory
+    case notARegularFile
+    case empty
+    /// Another refusal of the system, with its errno.
+    case system(code: Int32)
+    case textFile
+    case notGGUF
+    case bigEndian
+    case unsupportedVersion(UInt32)
+
+    // The header's bytes.
+    /// `needed` bytes are announced or due where only `remaining` are left.
+    case cut(needed: UInt64, remaining: Int)
+    /// More elements than the bytes that remain, or a fixed limit, can hold.
+    case countTooLarge(count: UInt64, atMost: Int)
+    case nameLength(length: UInt64, atMost: Int)
+    case nameNotUTF8
+    case unknownValueType(UInt32)
+    case arraysTooDeep(limit: Int)
+    /// The key or tensor name stood already at byte `first` of the file at `path`.
+    case duplicate(first: Int, path: String)
+    case alignment(Int)
+
+    // The tensor directory.
+    case dimensionCount(UInt32)
+    /// The dimension with this index is zero or beyond a signed 64-bit integer.
+    case dimension(index: Int, value: UInt64)
+    case unsupportedTensorType(UInt32)
+    case partialBlock(width: Int, blockWidth: Int)
+    /// The tensor's size in bytes does not fit a signed 64-bit integer.
+    case tensorTooLarge
+    case misalignedTensor(offset: UInt64, alignment: Int)
+    /// The tensor's data, `byteCount` bytes from `offset` of the data section, ends beyond the file.
+    case tensorPastEnd(offset: UInt64, byteCount: Int, fileSize: Int)
+    case tensorsOverlap(other: String)
+
+    // Values of known keys.
+    case missingKey
+    case wrongType(expected: String, found: String)
+    /// An unsigned value beyond a signed 64-bit integer.
+    case integerTooLarge(UInt64)
+    case notABool(UInt8)
+    case wrongCount(expected: Int, found: Int)
+
+    // Files in several parts.
+    case splitPartMissing(part: Int, count: Int)
+    /// The metadata says it is one of `count` parts, the file name does not.
+    case splitName(count: Int)
+    /// A `split.` key (or the number of tensors it announces) disagrees; `found` is nil when it is absent.
+    case splitMismatch(expected: Int, found: Int?)
+  }
+
+  /// The file.
+  public let path: String
+  /// The byte of the file the error is about, where there is one.
+  public let offset: Int?
+  /// The key or tensor the error is about, where it is known.
+  public let subject: Subject?
+  /// What is wrong.
+  public let kind: Kind
+
+  init(path: String, offset: Int? = nil, subject: Subject? = nil, kind: Kind) {
+    self.path = path
+    self.offset = offset
+    self.subject = subject
+    self.kind = kind
+  }
+}
