@@ -20,7 +20,7 @@ ALWAYS_INLINE floats load(const float *p) { return *(const floats_anywhere *)p; 
 ALWAYS_INLINE void store(float *p, floats x) { *(floats_anywhere *)p = x; }
 ALWAYS_INLINE floats splat(float x) { return x - (floats){}; }
 ALWAYS_INLINE floats fused(floats a, floats b, floats c) { return __builtin_elementwise_fma(a, b, c); }
-ALWAYS_INLINE floats select(ints mask, floats a, floats b) { return (floats)((mask & (ints)a) | (~mask & (ints)b)); }
+ALWAYS_INLINE floats choose(ints mask, floats a, floats b) { return (floats)((mask & (ints)a) | (~mask & (ints)b)); }
 
 ALWAYS_INLINE floats load_part(const float *p, size_t count) {
   float part[16] = {0};
@@ -47,8 +47,8 @@ ALWAYS_INLINE float add_lanes(floats x) {
 // e to the x, within 2 units in the last place between -87 and 88, and clamped to them; NaN stays NaN.
 // The exponent is split off by adding 1.5 * 2^23, the rest is the Taylor series on [-ln 2 / 2, ln 2 / 2].
 ALWAYS_INLINE floats exponential(floats x) {
-  x = select(x < splat(-87.0f), splat(-87.0f), x);
-  x = select(x > splat(88.0f), splat(88.0f), x);
+  x = choose(x < splat(-87.0f), splat(-87.0f), x);
+  x = choose(x > splat(88.0f), splat(88.0f), x);
   floats shifted = fused(x, splat(0x1.715476p+0f), splat(0x1.8p23f));
   floats whole = shifted - splat(0x1.8p23f);
   floats r = fused(whole, splat(-0x1.62e4p-1f), x);
@@ -272,15 +272,15 @@ ALWAYS_INLINE void soften(float *scores, size_t tiles, int32_t first, int32_t la
   for (size_t t = 0; t < tiles; t++) {
     ints position = lane + (int32_t)(t * 16);
     ints seen = (position >= first) & (position < last);
-    floats x = select(seen, load(scores + t * 16), splat(-INFINITY));
+    floats x = choose(seen, load(scores + t * 16), splat(-INFINITY));
     store(scores + t * 16, x);
-    top = select(x > top, x, top);
+    top = choose(x > top, x, top);
   }
   float highest = top[0];
   for (int i = 1; i < 16; i++) highest = top[i] > highest ? top[i] : highest;
   for (size_t t = 0; t < tiles; t++) {
     floats x = load(scores + t * 16);
-    floats e = select(x == splat(-INFINITY), (floats){}, exponential(x - splat(highest)));
+    floats e = choose(x == splat(-INFINITY), (floats){}, exponential(x - splat(highest)));
     store(scores + t * 16, e);
     total += e;
   }
