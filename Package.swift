@@ -23,7 +23,7 @@ let package = Package(
     .target(name: "Text"),
     .target(name: "GGUF", dependencies: ["Compute"]),
     .target(name: "Compute", dependencies: ["CKernels"]),
-    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off"])]),
+    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off", "-Wno-psabi"])]),
     .target(name: "CSystem"),
     .systemLibrary(
       name: "CReadline", pkgConfig: "readline", providers: [.apt(["libreadline-dev"])]),

@@ -108,6 +108,13 @@ typedef struct {
     size_t size);
 } hypnos_kernels;
 
+// Tells the processor that this is a waiting loop.
+static inline void hypnos_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
 // The tables this processor and operating system can run, best first; null after the last.
 const hypnos_kernels *hypnos_available_kernels(size_t index);
 

@@ -1,0 +1,51 @@
+// Working memory of the forward pass: float32 rows, 64-byte aligned, with their shape beside them.
+import Glibc
+
+/// A matrix of float32, one row a token: shape [rows, width], row after row.
+public final class FloatMatrix: @unchecked Sendable {
+  /// Rows there is room for.
+  public let rows: Int
+  /// Values in a row.
+  public let width: Int
+  let base: UnsafeMutablePointer<Float>
+
+  /// A matrix of zeros. Pages never written take no memory.
+  public init(rows: Int, width: Int) {
+    precondition(rows > 0 && width > 0, "a matrix has rows and columns")
+    self.rows = rows
+    self.width = width
+    base = allocateAligned(bytes: rows * width * MemoryLayout<Float>.stride).assumingMemoryBound(to: Float.self)
+  }
+
+  deinit { free(base) }
+
+  /// The values of row `index`; setting them copies as many as the row holds.
+  public subscript(row index: Int) -> [Float] {
+    get { Array(UnsafeBufferPointer(start: row(index), count: width)) }
+    set {
+      precondition(newValue.count == width, "the row's width")
+      newValue.withUnsafeBufferPointer { row(index).update(from: $0.baseAddress!, count: width) }
+    }
+  }
+
+  /// Whether every value of row `index` is finite.
+  public func isFinite(row index: Int) -> Bool {
+    UnsafeBufferPointer(start: row(index), count: width).allSatisfy(\.isFinite)
+  }
+
+  func row(_ index: Int) -> UnsafeMutablePointer<Float> {
+    precondition(index >= 0 && index < rows, "a row of the matrix")
+    return base + index * width
+  }
+}
+
+/// Zeroed memory aligned to 64 bytes, rounded up to whole cache lines; freed with `free`.
+func allocateAligned(bytes: Int) -> UnsafeMutableRawPointer {
+  var pointer: UnsafeMutableRawPointer?
+  let size = (max(bytes, 1) + 63) / 64 * 64
+  guard posix_memalign(&pointer, 64, size) == 0, let pointer else {
+    fatalError("hypnos: out of memory: \(size) bytes")
+  }
+  memset(pointer, 0, size)
+  return pointer
+}

@@ -1,0 +1,70 @@
+// A weight as it lies in the file, and the quantized columns it is multiplied with.
+import CKernels
+import Glibc
+
+/// A matrix of weights in a mapped file: [rows, width] in a number format, row after row.
+public struct WeightMatrix: Sendable {
+  /// The tensor's name, for messages.
+  public let name: String
+  /// The number format of its blocks.
+  public let format: BlockFormat
+  /// Output values.
+  public let rows: Int
+  /// Input values.
+  public let width: Int
+  let region: MappedRegion
+  let rowBytes: Int
+
+  /// The matrix in `region`, or nil when its size is not that of `rows` rows of `width` values.
+  public init?(name: String, format: BlockFormat, rows: Int, width: Int, region: MappedRegion) {
+    guard rows > 0, let rowBytes = format.rowBytes(width: width) else { return nil }
+    let (bytes, overflow) = rowBytes.multipliedReportingOverflow(by: rows)
+    guard !overflow, bytes == region.count else { return nil }
+    self.name = name
+    self.format = format
+    self.rows = rows
+    self.width = width
+    self.region = region
+    self.rowBytes = rowBytes
+  }
+
+  /// Whether products with it take 8-bit columns rather than float32 ones.
+  var isQuantized: Bool { format != .f32 && format != .f16 && format != .bf16 }
+
+  func row(_ index: Int) -> UnsafePointer<UInt8> {
+    precondition(index >= 0 && index < rows, "a row of the weights")
+    return (region.pointer + index * rowBytes).assumingMemoryBound(to: UInt8.self)
+  }
+
+  /// Where in the file the first scale lies that is not finite, as a byte offset, or nil when all are.
+  public func firstBrokenScale(_ kernels: KernelSet) -> Int? {
+    let values = FloatMatrix(rows: 1, width: width)
+    for index in 0..<rows {
+      kernels.table.pointee.decode(Int32(format.rawValue), row(index), width, values.base)
+      guard !values.isFinite(row: 0) else { continue }
+      let position = values[row: 0].firstIndex { !$0.isFinite } ?? 0
+      return region.offset + index * rowBytes + position / format.blockWidth * format.blockBytes
+    }
+    return nil
+  }
+}
+
+/// Columns quantized to 8 bits, the input of products with quantized weights.
+public final class QuantizedColumns: @unchecked Sendable {
+  let base: UnsafeMutableRawPointer
+  private let capacity: Int
+
+  /// Room for `columns` columns of up to `width` values.
+  public init(columns: Int, width: Int) {
+    capacity = columns * hypnos_column_bytes(width)
+    base = allocateAligned(bytes: capacity)
+  }
+
+  deinit { free(base) }
+
+  func column(_ index: Int, width: Int) -> UnsafeMutableRawPointer {
+    let bytes = hypnos_column_bytes(width)
+    precondition(index >= 0 && (index + 1) * bytes <= capacity, "a column there is room for")
+    return base + index * bytes
+  }
+}

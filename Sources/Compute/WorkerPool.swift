@@ -1,0 +1,141 @@
+// Threads that live as long as the program and share out the items of one piece of work at a time. Between
+// pieces they spin for a moment, because the next one is usually microseconds away, and then sleep.
+import CKernels
+import Glibc
+import Synchronization
+
+/// A fixed number of threads, the caller's among them, that run the items of a loop.
+///
+/// Which thread runs which item is left to chance; items must not depend on it.
+public final class WorkerPool: @unchecked Sendable {
+  /// The number of threads, the caller's included.
+  public let threads: Int
+
+  private let epoch = Atomic<Int>(0)
+  private let nextItem = Atomic<Int>(0)
+  private let working = Atomic<Int>(0)
+  private let sleeping = Atomic<Int>(0)
+  private let stopping = Atomic<Bool>(false)
+  private var itemCount = 0
+  private var body: ((Int, Int) -> Void)?
+  private let spins: Int
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let wakeUp = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private var handles: [pthread_t] = []
+
+  /// Starts `threads - 1` threads beside the caller's.
+  public init(threads: Int) {
+    self.threads = min(max(threads, 1), 256)
+    // Spinning pays only when every thread has a core to itself.
+    spins = self.threads <= WorkerPool.onlineProcessors ? 20_000 : 0
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(wakeUp, nil)
+    for index in 1..<max(self.threads, 2) where index < self.threads { start(index) }
+  }
+
+  /// Ends the threads; they hold no reference to the pool that would keep it alive.
+  deinit {
+    stopping.store(true, ordering: .sequentiallyConsistent)
+    wake()
+    for handle in handles { pthread_join(handle, nil) }
+    pthread_mutex_destroy(mutex)
+    pthread_cond_destroy(wakeUp)
+    mutex.deallocate()
+    wakeUp.deallocate()
+  }
+
+  /// The processors the operating system lets this program run on.
+  public static var onlineProcessors: Int {
+    var set = cpu_set_t()
+    guard sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 else {
+      return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    }
+    let count = withUnsafeBytes(of: &set) { bytes in bytes.reduce(0) { $0 + $1.nonzeroBitCount } }
+    return max(1, count)
+  }
+
+  /// Calls `body(item, thread)` for every item in `0..<count`, on all threads, and returns when all are done.
+  public func run(_ count: Int, _ body: (_ item: Int, _ thread: Int) -> Void) {
+    guard threads > 1, count > 1 else {
+      for item in 0..<max(count, 0) { body(item, 0) }
+      return
+    }
+    withoutActuallyEscaping(body) { escaping in
+      self.body = escaping
+      itemCount = count
+      nextItem.store(0, ordering: .relaxed)
+      working.store(threads - 1, ordering: .relaxed)
+      wake()
+      takeItems(thread: 0)
+      var waited = 0
+      while working.load(ordering: .acquiring) > 0 {
+        waited += 1
+        if waited < spins { hypnos_pause() } else { sched_yield() }
+      }
+      self.body = nil
+    }
+  }
+
+  private func wake() {
+    epoch.wrappingAdd(1, ordering: .sequentiallyConsistent)
+    guard sleeping.load(ordering: .sequentiallyConsistent) > 0 else { return }
+    pthread_mutex_lock(mutex)
+    pthread_cond_broadcast(wakeUp)
+    pthread_mutex_unlock(mutex)
+  }
+
+  private func takeItems(thread: Int) {
+    guard let body else { return }
+    while true {
+      let item = nextItem.wrappingAdd(1, ordering: .relaxed).oldValue
+      guard item < itemCount else { return }
+      body(item, thread)
+    }
+  }
+
+  private struct Start {
+    let pool: Unmanaged<WorkerPool>
+    let index: Int
+  }
+
+  private func start(_ index: Int) {
+    let start = UnsafeMutablePointer<Start>.allocate(capacity: 1)
+    start.initialize(to: Start(pool: Unmanaged.passUnretained(self), index: index))
+    var handle = pthread_t()
+    let code = pthread_create(&handle, nil, WorkerPool.main, start)
+    if code == 0 { handles.append(handle) } else { start.deallocate() }
+  }
+
+  private static let main: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { argument in
+    guard let start = argument?.assumingMemoryBound(to: Start.self) else { return nil }
+    let pool = start.pointee.pool
+    let index = start.pointee.index
+    start.deallocate()
+    var seen = 0
+    // The pool joins this thread before it goes, so the unretained reference is good until the loop ends.
+    while pool._withUnsafeGuaranteedRef({ $0.serve(&seen, thread: index) }) {}
+    return nil
+  }
+
+  /// Waits for the next piece of work and takes part in it; false when the pool is ending.
+  private func serve(_ seen: inout Int, thread: Int) -> Bool {
+    var waited = 0
+    while epoch.load(ordering: .acquiring) == seen {
+      waited += 1
+      if waited <= spins { hypnos_pause() } else { sleep(until: seen) }
+    }
+    seen = epoch.load(ordering: .acquiring)
+    guard !stopping.load(ordering: .acquiring) else { return false }
+    takeItems(thread: thread)
+    working.wrappingSubtract(1, ordering: .releasing)
+    return true
+  }
+
+  private func sleep(until seen: Int) {
+    pthread_mutex_lock(mutex)
+    sleeping.wrappingAdd(1, ordering: .sequentiallyConsistent)
+    while epoch.load(ordering: .sequentiallyConsistent) == seen { pthread_cond_wait(wakeUp, mutex) }
+    sleeping.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+    pthread_mutex_unlock(mutex)
+  }
+}
