@@ -19,7 +19,7 @@ extension GGUFError: CustomStringConvertible {
 }
 
 extension GGUFError.Kind {
-  /// What is wrong, without the place and without a full stop.
+  /// What is wrong, without the place and without a full stop. One switch, so that no kind is forgotten.
   var statement: String {
     switch self {
     case .missing: "no such file"
@@ -32,12 +32,7 @@ extension GGUFError.Kind {
     case .notGGUF: "is not a GGUF checkpoint: it does not begin with the letters GGUF"
     case .bigEndian: "is a big-endian GGUF file; only little-endian ones can be read"
     case .unsupportedVersion(let version): "has GGUF version \(version); versions 2 and 3 can be read"
-    default: headerStatement
-    }
-  }
 
-  private var headerStatement: String {
-    switch self {
     case .cut(let needed, let remaining):
       "\(needed) bytes should follow, but only \(remaining) remain"
     case .countTooLarge(let count, let limit):
@@ -50,12 +45,7 @@ extension GGUFError.Kind {
     case .duplicate(let first, let path): "the name is taken already, at byte \(first) of \(path)"
     case .alignment(let value):
       "an alignment of \(value); powers of two up to \(FileLayout.largestAlignment) are allowed"
-    default: tensorStatement
-    }
-  }
 
-  private var tensorStatement: String {
-    switch self {
     case .dimensionCount(let count): "\(count) dimensions; 1 to \(FileLayout.mostDimensions) are allowed"
     case .dimension(let index, let value): "dimension \(index) is \(value)"
     case .unsupportedTensorType(let number):
@@ -69,12 +59,7 @@ extension GGUFError.Kind {
     case .tensorPastEnd(let offset, let byteCount, let fileSize):
       "its \(byteCount) bytes at data offset \(offset) end beyond the file's \(fileSize) bytes"
     case .tensorsOverlap(let other): "its data overlaps that of tensor \(other.debugDescription)"
-    default: useStatement
-    }
-  }
 
-  private var useStatement: String {
-    switch self {
     case .missingKey: "is missing"
     case .wrongType(let expected, let found): "expected \(expected), found \(found)"
     case .integerTooLarge(let value): "the value \(value) is too large"
@@ -85,7 +70,6 @@ extension GGUFError.Kind {
       "is one of \(count) parts, but its name does not end in -00001-of-\(SplitName.padded(count)).gguf"
     case .splitMismatch(let expected, let found):
       "the parts disagree: expected \(expected), found \(found.map(String.init) ?? "nothing")"
-    default: "cannot be used"
     }
   }
 

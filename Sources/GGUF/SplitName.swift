@@ -17,7 +17,7 @@ struct SplitName: Equatable {
     guard path.hasSuffix(Self.suffix) else { return nil }
     var rest = path.dropLast(Self.suffix.count)
     guard let count = Self.takeNumber(&rest), Self.take("-of-", &rest),
-      let part = Self.takeNumber(&rest), Self.take("-", &rest), (1...max(count, 1)).contains(part)
+      let part = Self.takeNumber(&rest), Self.take("-", &rest), part >= 1, part <= count
     else { return nil }
     self.stem = String(rest)
     self.part = part
