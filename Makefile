@@ -19,7 +19,8 @@ help: ## list what make can do here
 run: libraries $(default_checkpoint) build ## set up, build and open a conversation
 	@export HYPNOS_MODEL="$${HYPNOS_MODEL:-$(default_checkpoint)}"
 	# Job control hands the terminal to the chat alone: Ctrl-C ends an answer, not make.
-	[ ! -t 0 ] || set -m
+	# Ctrl-Z does nothing: make could not take the chat up again.
+	if [ -t 0 ]; then set -m; trap '' TSTP; fi
 	.build/release/hypnos
 
 build: libraries swift ## build the program, .build/release/hypnos
@@ -45,10 +46,11 @@ clean: ## remove what was built; checkpoints stay
 
 # Installs Debian packages $(1), through sudo where that is needed and there.
 define install
-	if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi
-	echo "Installing Debian packages: $(1)"
-	if ! { $$sudo apt-get update -qq; $$sudo apt-get install -y -q --no-install-recommends $(1); }; then
-	  echo "Not installed. As root, run: apt-get update && apt-get install $(1)" >&2
+	sudo=$$([ "$$(id -u)" = 0 ] || echo sudo)
+	echo Installing Debian packages: $(1)
+	if ! { type apt-get $$sudo >/dev/null 2>&1 && { $$sudo apt-get update -qq || true; } &&
+	  $$sudo apt-get install -y -q --no-install-recommends $(1); }; then
+	  echo "Not installed. As root, run: apt-get update && apt-get install" $(1) >&2
 	  exit 1
 	fi
 endef
