@@ -41,7 +41,9 @@ struct HeaderCursor {
     let width = Value.bitWidth / 8
     if window.count - position < width { try refill(atLeast: width) }
     var value: Value = 0
-    for index in 0..<width { value |= Value(window[position + index]) << (8 * index) }
+    for (index, byte) in window[position..<position + width].enumerated() {
+      value |= Value(truncatingIfNeeded: byte) &<< Value(truncatingIfNeeded: 8 * index)
+    }
     position += width
     return value
   }
