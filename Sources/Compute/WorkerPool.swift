@@ -27,7 +27,7 @@ public final class WorkerPool: @unchecked Sendable {
   public init(threads: Int) {
     self.threads = min(max(threads, 1), 256)
     // Spinning pays only when every thread has a core to itself.
-    spins = self.threads <= WorkerPool.onlineProcessors ? 20_000 : 0
+    spins = self.threads <= Processors.online ? 20_000 : 0
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(wakeUp, nil)
     for index in 1..<max(self.threads, 2) where index < self.threads { start(index) }
@@ -42,16 +42,6 @@ public final class WorkerPool: @unchecked Sendable {
     pthread_cond_destroy(wakeUp)
     mutex.deallocate()
     wakeUp.deallocate()
-  }
-
-  /// The processors the operating system lets this program run on.
-  public static var onlineProcessors: Int {
-    var set = cpu_set_t()
-    guard sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 else {
-      return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-    }
-    let count = withUnsafeBytes(of: &set) { bytes in bytes.reduce(0) { $0 + $1.nonzeroBitCount } }
-    return max(1, count)
   }
 
   /// Calls `body(item, thread)` for every item in `0..<count`, on all threads, and returns when all are done.

@@ -1,0 +1,114 @@
+// The model's tensors by what they are for, each checked against the shape the metadata ask for and left where
+// it lies in the mapped file. Norms and biases, a few kilobytes, are decoded once.
+import Compute
+import GGUF
+
+/// One transformer layer's tensors.
+struct LayerWeights {
+  let attentionNorm: FloatMatrix
+  let query: WeightMatrix
+  let key: WeightMatrix
+  let value: WeightMatrix
+  let output: WeightMatrix
+  let queryBias: FloatMatrix?
+  let keyBias: FloatMatrix?
+  let valueBias: FloatMatrix?
+  let outputBias: FloatMatrix?
+  let queryNorm: FloatMatrix?
+  let keyNorm: FloatMatrix?
+  let attentionOutputNorm: FloatMatrix?
+  let feedForwardNorm: FloatMatrix
+  let gate: WeightMatrix
+  let up: WeightMatrix
+  let down: WeightMatrix
+  let feedForwardOutputNorm: FloatMatrix?
+}
+
+/// All tensors of a model.
+struct Weights {
+  let embedding: WeightMatrix
+  let layers: [LayerWeights]
+  let outputNorm: FloatMatrix
+  let head: WeightMatrix
+  let rotaryFactors: [Float]?
+
+  init(_ file: GGUFFile, _ parameters: Hyperparameters, kernels: KernelSet) throws(ModelError) {
+    let loader = TensorLoader(file: file, kernels: kernels)
+    guard let table = file.tensor(named: "token_embd.weight"), table.shape.count == 2 else {
+      throw .missingTensor(path: loader.path, name: "token_embd.weight")
+    }
+    let vocabulary = table.shape[1]
+    embedding = try loader.matrix("token_embd.weight", rows: vocabulary, width: parameters.width)
+    outputNorm = try loader.vector("output_norm.weight", count: parameters.width)
+    head =
+      file.tensor(named: "output.weight") == nil
+      ? embedding : try loader.matrix("output.weight", rows: vocabulary, width: parameters.width)
+    rotaryFactors = try loader.optionalVector("rope_freqs.weight", count: parameters.rotary.size / 2)?[row: 0]
+    if let factors = rotaryFactors, !factors.allSatisfy({ $0.isFinite && $0 > 0 }) {
+      throw .value(path: loader.path, key: "rope_freqs.weight", offset: nil, reason: "has a factor that is not positive")
+    }
+    var layers: [LayerWeights] = []
+    for index in 0..<parameters.layers { layers.append(try loader.layer(index, parameters)) }
+    self.layers = layers
+  }
+}
+
+/// Finds tensors by name and checks their shapes.
+struct TensorLoader {
+  let file: GGUFFile
+  let kernels: KernelSet
+  var path: String { file.metadata.path }
+
+  func matrix(_ name: String, rows: Int, width: Int) throws(ModelError) -> WeightMatrix {
+    guard let tensor = file.tensor(named: name) else { throw .missingTensor(path: path, name: name) }
+    let flat = tensor.shape + Array(repeating: 1, count: max(0, 2 - tensor.shape.count))
+    guard flat.prefix(2) == [width, rows], flat.dropFirst(2).allSatisfy({ $0 == 1 }),
+      let matrix = WeightMatrix(
+        name: name, format: tensor.format, rows: rows, width: width, region: file.region(of: tensor))
+    else {
+      throw .shape(
+        path: path, tensor: name, offset: tensor.entryOffset, found: tensor.shape, expected: [width, rows])
+    }
+    return matrix
+  }
+
+  func vector(_ name: String, count: Int) throws(ModelError) -> FloatMatrix {
+    let weight = try matrix(name, rows: 1, width: count)
+    let values = FloatMatrix(rows: 1, width: count)
+    ComputeEngine(kernels: kernels, threads: 1).decode(weight, row: 0, into: values, row: 0)
+    guard values.isFinite(row: 0) else {
+      throw .brokenWeight(path: path, tensor: name, offset: weight.firstBrokenScale(kernels) ?? 0)
+    }
+    return values
+  }
+
+  func optionalVector(_ name: String, count: Int) throws(ModelError) -> FloatMatrix? {
+    file.tensor(named: name) == nil ? nil : try vector(name, count: count)
+  }
+
+  func layer(_ index: Int, _ p: Hyperparameters) throws(ModelError) -> LayerWeights {
+    let prefix = "blk.\(index)."
+    let queryWidth = p.heads * p.headSize
+    let keyWidth = p.keyValueHeads * p.headSize
+    let headNorms = p.architecture.normalizesHeads
+    let outputNorms = p.architecture.normalizesOutputs
+    return LayerWeights(
+      attentionNorm: try vector(prefix + "attn_norm.weight", count: p.width),
+      query: try matrix(prefix + "attn_q.weight", rows: queryWidth, width: p.width),
+      key: try matrix(prefix + "attn_k.weight", rows: keyWidth, width: p.width),
+      value: try matrix(prefix + "attn_v.weight", rows: keyWidth, width: p.width),
+      output: try matrix(prefix + "attn_output.weight", rows: p.width, width: queryWidth),
+      queryBias: try optionalVector(prefix + "attn_q.bias", count: queryWidth),
+      keyBias: try optionalVector(prefix + "attn_k.bias", count: keyWidth),
+      valueBias: try optionalVector(prefix + "attn_v.bias", count: keyWidth),
+      outputBias: try optionalVector(prefix + "attn_output.bias", count: p.width),
+      queryNorm: headNorms ? try vector(prefix + "attn_q_norm.weight", count: p.headSize) : nil,
+      keyNorm: headNorms ? try vector(prefix + "attn_k_norm.weight", count: p.headSize) : nil,
+      attentionOutputNorm: outputNorms ? try vector(prefix + "post_attention_norm.weight", count: p.width) : nil,
+      feedForwardNorm: try vector(prefix + "ffn_norm.weight", count: p.width),
+      gate: try matrix(prefix + "ffn_gate.weight", rows: p.feedForwardWidth, width: p.width),
+      up: try matrix(prefix + "ffn_up.weight", rows: p.feedForwardWidth, width: p.width),
+      down: try matrix(prefix + "ffn_down.weight", rows: p.width, width: p.feedForwardWidth),
+      feedForwardOutputNorm: outputNorms ? try vector(prefix + "post_ffw_norm.weight", count: p.width) : nil)
+  }
+}
