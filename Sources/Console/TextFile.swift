@@ -1,0 +1,136 @@
+// Files the user names: read whole up to a bound and only when they are text, written so that a reader
+// sees the old file or the new one and nobody but the owner sees either.
+import Glibc
+
+/// Why a file the user named could not be read or written.
+enum FileError: Error, Equatable, CustomStringConvertible {
+  /// The system refused `action` ("read", "written"); `code` is its errno.
+  case system(path: String, action: String, code: Int32)
+  /// A directory, a device or a pipe.
+  case notARegularFile(path: String)
+  /// More bytes than are taken.
+  case tooLarge(path: String, limit: Int)
+  /// The byte at `offset`, in line `line`, begins no UTF-8 character.
+  case notUTF8(path: String, offset: Int, line: Int)
+  /// A NUL byte, which no text has.
+  case notText(path: String, offset: Int)
+
+  var description: String {
+    switch self {
+    case .system(let path, let action, let code):
+      return "\(path): cannot be \(action): \(String(cString: strerror(code)))"
+    case .notARegularFile(let path):
+      return "\(path): not a regular file"
+    case .tooLarge(let path, let limit):
+      return "\(path): larger than \(grouped(limit)) bytes, the most that is taken"
+    case .notUTF8(let path, let offset, let line):
+      return "\(path): not UTF-8 at byte \(offset) (line \(line)); convert it first, "
+        + "for example with: iconv -f GB18030 -t UTF-8"
+    case .notText(let path, let offset):
+      return "\(path): not a text file (a NUL at byte \(offset))"
+    }
+  }
+}
+
+enum TextFile {
+  /// The bytes of the regular file at `path`, at most `limit` of them.
+  static func bytes(at path: String, limit: Int) throws(FileError) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw .system(path: path, action: "read", code: errno) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw .system(path: path, action: "read", code: errno) }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw .notARegularFile(path: path) }
+
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = read(descriptor, &buffer, buffer.count)
+      if count == 0 { return bytes }
+      guard count > 0 else {
+        if errno == EINTR { continue }
+        throw .system(path: path, action: "read", code: errno)
+      }
+      guard count <= limit - bytes.count else { throw .tooLarge(path: path, limit: limit) }
+      bytes += buffer[..<count]
+    }
+  }
+
+  /// The text of the file at `path`, which must be UTF-8 without NUL; a byte order mark is left out.
+  static func text(at path: String, limit: Int) throws(FileError) -> String {
+    let bytes = try bytes(at: path, limit: limit)
+    if let offset = bytes.firstIndex(of: 0) { throw .notText(path: path, offset: offset) }
+    do {
+      let text = String(copying: try UTF8Span(validating: bytes.span))
+      return text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
+    } catch {
+      let offset = error.byteOffsets.lowerBound
+      let line = 1 + bytes[..<offset].count { $0 == UInt8(ascii: "\n") }
+      throw .notUTF8(path: path, offset: offset, line: line)
+    }
+  }
+
+  /// Makes `text` the content of the file at `path`, readable by its owner alone: written beside it,
+  /// forced to the disk, then renamed over it, so that a crash leaves the old file whole.
+  static func replace(_ path: String, with text: String) throws(FileError) {
+    var status = stat()
+    if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG { throw .notARegularFile(path: path) }
+    let temporary = "\(path).\(getpid()).tmp"
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else { throw .system(path: path, action: "written", code: errno) }
+    var failure = writeAll(text, to: descriptor)
+    if failure == 0, fsync(descriptor) != 0 { failure = errno }
+    if close(descriptor) != 0, failure == 0 { failure = errno }
+    if failure == 0, rename(temporary, path) != 0 { failure = errno }
+    guard failure == 0 else {
+      unlink(temporary)
+      throw .system(path: path, action: "written", code: failure)
+    }
+  }
+
+  /// Adds `text` at the end of the file at `path`, which is made, readable by its owner alone, when it
+  /// is not there.
+  static func append(_ text: String, to path: String) throws(FileError) {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0o600)
+    guard descriptor >= 0 else { throw .system(path: path, action: "written", code: errno) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw .notARegularFile(path: path)
+    }
+    let failure = writeAll(text, to: descriptor)
+    guard failure == 0 else { throw .system(path: path, action: "written", code: failure) }
+  }
+
+  /// Whether something is at `path`.
+  static func exists(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0
+  }
+
+  /// Whether a directory is at `path`.
+  static func isDirectory(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// `path` with a leading `~/` replaced by the home directory, as a shell does it.
+  static func expandingHome(_ path: String) -> String {
+    guard path == "~" || path.hasPrefix("~/"), let home = environmentVariable("HOME") else { return path }
+    return home + path.dropFirst()
+  }
+}
+
+/// Writes all of `text` to `descriptor`; the errno of the failure, or 0.
+func writeAll(_ text: String, to descriptor: Int32) -> Int32 {
+  var rest = Array(text.utf8)[...]
+  while !rest.isEmpty {
+    let count = write(descriptor, Array(rest), rest.count)
+    if count >= 0 {
+      rest = rest.dropFirst(count)
+    } else if errno != EINTR {
+      return errno
+    }
+  }
+  return 0
+}
