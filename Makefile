@@ -49,7 +49,7 @@ define install
 	sudo=$$([ "$$(id -u)" = 0 ] || echo sudo)
 	echo Installing Debian packages: $(1)
 	if ! { type apt-get $$sudo >/dev/null 2>&1 && { $$sudo apt-get update -qq || true; } &&
-	  $$sudo apt-get install -y -q --no-install-recommends $(1); }; then
+	  $$sudo apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends $(1); }; then
 	  echo "Not installed. As root, run: apt-get update && apt-get install" $(1) >&2
 	  exit 1
 	fi
