@@ -1,0 +1,41 @@
+// `hypnos ask`: one answer; what is piped in is the document the question is about.
+import ArgumentParser
+import Console
+import Generation
+
+/// Answers one question.
+struct Ask: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Answer one question; text piped in is the document it is about.")
+
+  @OptionGroup var model: ModelOptions
+  @OptionGroup var answers: AnswerOptions
+
+  @Flag(help: "Print a JSON object.")
+  var json = false
+
+  @Flag(help: "With --json: the log-probabilities of the answer's tokens.")
+  var logprobs = false
+
+  @Argument(help: "The question.")
+  var question: String
+
+  mutating func run() throws {
+    guard !question.allSatisfy(\.isWhitespace) else { throw Failure("the question is empty", code: 2) }
+    let answerer = try Answerer(model: model, answers: answers, keepsLogProbabilities: logprobs)
+    let text = try withDocument(question)
+    guard json else { return try answerer.stream(text) }
+    let answer = try answerer.answer(answerer.messages(text)) { _ in }
+    try Output.write(answerer.record(answer, id: .integer(1)).encoded + "\n")
+  }
+
+  private func withDocument(_ question: String) throws -> String {
+    guard !StandardInput.isTerminal else { return question }
+    let document: String
+    do { document = try StandardInput.text(try StandardInput.readAll()) } catch let error as StandardInput.NotText {
+      throw Failure("standard input \(error)")
+    }
+    guard !document.allSatisfy(\.isWhitespace) else { return question }
+    return Document.message(question, with: [Document(name: "standard input", text: document)])
+  }
+}

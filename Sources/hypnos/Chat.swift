@@ -1,0 +1,48 @@
+// `hypnos`, `hypnos chat`: the conversation on a terminal, the piped questions without one.
+import ArgumentParser
+import Console
+import Generation
+import Glibc
+
+/// Opens a conversation; answers piped questions.
+struct Chat: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Open a conversation; with questions piped in, answer each line (the default).")
+
+  @OptionGroup var model: ModelOptions
+  @OptionGroup var answers: AnswerOptions
+
+  @Option(help: "Keep the conversation in this file and take it up again from there.")
+  var session: String?
+
+  @Option(help: "Keep what was typed in this file, for the arrow keys; without, nothing is written.")
+  var history: String?
+
+  @Flag(help: "Piped questions and their answers are JSON objects, one a line.")
+  var jsonl = false
+
+  @Flag(help: "All of standard input is one question.")
+  var whole = false
+
+  @Flag(help: "With --jsonl: each answer with the log-probabilities of its tokens.")
+  var logprobs = false
+
+  mutating func run() throws {
+    guard StandardInput.isTerminal, !jsonl, !whole else { return try answerPipe() }
+    let engine = try ReplEngine(model: model, answers: answers)
+    let options = ReplOptions(sessionPath: session, historyPath: history, systemPrompt: answers.system)
+    try Repl(engine: engine, options: options).run()
+  }
+
+  private func answerPipe() throws {
+    guard session == nil, history == nil else {
+      throw Failure("--session and --history are for a conversation on a terminal", code: 2)
+    }
+    let answerer = try Answerer(model: model, answers: answers, keepsLogProbabilities: logprobs)
+    if whole {
+      try answerer.answerWhole(jsonl: jsonl)
+    } else {
+      try PipedQuestions(answerer: answerer, jsonl: jsonl).run()
+    }
+  }
+}

@@ -1,0 +1,173 @@
+// The engine behind the REPL: one loaded model, one session, and the settings a person can change.
+import Compute
+import Console
+import Generation
+import Model
+import Text
+
+/// Connects the REPL to a model.
+final class ReplEngine: ConversationEngine {
+  private let template: ChatTemplate?
+  private let requestedContext: Int?
+  private var threads: Int
+  private var session: Session
+  private var prompts: PromptBuilder
+  private var options: GenerationOptions
+
+  init(model: ModelOptions, answers: AnswerOptions) throws {
+    template = try answers.chosenTemplate()
+    requestedContext = model.context
+    threads = model.threads ?? Processors.physicalCores
+    options = answers.generation
+    session = try model.openSession()
+    prompts = try PromptBuilder(session.model.checkpoint, template: template)
+  }
+
+  var isSampling: Bool { options.sampling.temperature > 0 }
+
+  var modelDescription: ModelDescription {
+    let checkpoint = session.model.checkpoint
+    return ModelDescription(
+      name: checkpoint.name, path: checkpoint.path, parameters: checkpoint.parameterCount,
+      fileSize: checkpoint.byteCount, format: commonFormat(checkpoint), contextLength: session.context,
+      trainedContextLength: checkpoint.parameters.trainedContext, kernels: checkpoint.kernels.name,
+      threads: threads, templateName: prompts.template == nil ? nil : (template == nil ? "its own" : "chosen"),
+      fingerprint: checkpoint.fingerprint)
+  }
+
+  /// The format that most of the weights' bytes are in.
+  private func commonFormat(_ checkpoint: Checkpoint) -> String {
+    var bytes: [BlockFormat: Int] = [:]
+    for tensor in checkpoint.file.tensors where tensor.name.hasPrefix("blk.") {
+      bytes[tensor.format, default: 0] += tensor.byteCount
+    }
+    return bytes.max { $0.value < $1.value }?.key.name ?? "?"
+  }
+
+  func load(modelAt path: String) throws {
+    let checkpoint = try ModelOptions.open(path, kernels: session.model.checkpoint.kernels)
+    let prompts = try PromptBuilder(checkpoint, template: template)
+    let context = requestedContext ?? checkpoint.parameters.trainedContext
+    session = try Session(model: Transformer(checkpoint, threads: threads), context: context)
+    self.prompts = prompts
+  }
+
+  func tokenCount(of messages: [Message]) throws -> Int { try prompts.tokens(messages.map(\.chat)).count }
+
+  func promptText(of messages: [Message]) throws -> String { try prompts.text(messages.map(\.chat)) }
+
+  func answer(
+    _ messages: [Message], progress: (PromptProgress) -> Void, receive: (String) -> Void, isCancelled: () -> Bool
+  ) throws -> AnswerSummary {
+    let generator = Generator(session: session, options: options)
+    do {
+      let answer = try generator.answer(
+        try prompts.tokens(messages.map(\.chat)),
+        progress: { progress(PromptProgress(processed: $0, total: $1)) }, isCancelled: isCancelled, receive: receive)
+      return summary(answer)
+    } catch let error as ContextExceeded {
+      throw ContextOverflow(needed: error.tokens, available: error.available)
+    }
+  }
+
+  private func summary(_ answer: Answer) -> AnswerSummary {
+    AnswerSummary(
+      finish: answer.finish.shown, promptTokens: answer.promptTokens, reusedTokens: answer.reusedTokens,
+      answerTokens: answer.tokens.count, promptSeconds: answer.promptSeconds, answerSeconds: answer.answerSeconds,
+      seed: answer.seed)
+  }
+}
+
+extension ReplEngine {
+  /// A setting that can be shown and changed by name.
+  private struct Knob {
+    let name: String
+    let help: String
+    let isKept: Bool
+    let read: (ReplEngine) -> String
+    /// Takes the new value; false when it is not one.
+    let write: (ReplEngine, String) throws -> Bool
+  }
+
+  private static func number<Value: LosslessStringConvertible & Comparable>(
+    _ name: String, _ help: String, _ path: WritableKeyPath<GenerationOptions, Value>, in range: ClosedRange<Value>
+  ) -> Knob {
+    Knob(name: name, help: "\(help) (\(range.lowerBound) to \(range.upperBound))", isKept: true) {
+      String($0.options[keyPath: path])
+    } write: { engine, text in
+      guard let value = Value(text), range.contains(value) else { return false }
+      engine.options[keyPath: path] = value
+      return true
+    }
+  }
+
+  private static var knobs: [Knob] {
+    [
+      number("temperature", "0 takes the likeliest token, above draws", \.sampling.temperature, in: 0...100),
+      number("top-k", "draw from so many tokens, 0 for all", \.sampling.topK, in: 0...1_000_000),
+      number("top-p", "draw from tokens that reach this probability", \.sampling.topP, in: 0.0001...1),
+      number("min-p", "leave out tokens less likely than this part of the best", \.sampling.minP, in: 0...1),
+      number("repetition-penalty", "1 for none", \.sampling.repetitionPenalty, in: 1...10),
+      number("seed", "where the random numbers start", \.sampling.seed, in: 0...UInt64.max),
+      number("max-tokens", "the most tokens of an answer", \.maxTokens, in: 1...(1 << 24)),
+      Knob(
+        name: "threads", help: "threads that compute (1 to 256)", isKept: false, read: { String($0.threads) },
+        write: { engine, text in
+          guard let count = Int(text), (1...256).contains(count) else { return false }
+          try engine.rebuild(threads: count, context: engine.session.context)
+          return true
+        }),
+      Knob(
+        name: "context", help: "tokens of context (8 to \(1 << 24))", isKept: false,
+        read: { String($0.session.context) },
+        write: { engine, text in
+          guard let count = Int(text), (8...(1 << 24)).contains(count) else { return false }
+          try engine.rebuild(threads: engine.threads, context: count)
+          return true
+        }),
+    ]
+  }
+
+  /// Runs the same checkpoint on another number of threads or with another context.
+  private func rebuild(threads: Int, context: Int) throws {
+    let model =
+      threads == self.threads ? session.model : Transformer(session.model.checkpoint, threads: threads)
+    session = try Session(model: model, context: context)
+    self.threads = threads
+  }
+
+  var settings: [Setting] {
+    ReplEngine.knobs.map {
+      Setting(name: $0.name, value: $0.read(self), help: $0.help, isKeptInSessions: $0.isKept)
+    }
+  }
+
+  func set(_ name: String, to value: String) throws {
+    guard let knob = ReplEngine.knobs.first(where: { $0.name == name }) else {
+      throw Failure("there is no setting \"\(name)\"; /set shows all")
+    }
+    guard try knob.write(self, value) else { throw Failure("\(name): \"\(value)\" is no value for it: \(knob.help)") }
+  }
+}
+
+extension Failure: CustomStringConvertible {
+  var description: String { message }
+}
+
+extension Message {
+  fileprivate var chat: ChatMessage { ChatMessage(role: role.rawValue, content: content) }
+}
+
+extension Finish {
+  /// The same in the REPL's words.
+  fileprivate var shown: FinishReason {
+    switch self {
+    case .end: .endOfText
+    case .stop: .stopString
+    case .length: .tokenLimit
+    case .context: .contextFull
+    case .repetition: .repetition
+    case .interrupted: .cancelled
+    }
+  }
+}

@@ -1,0 +1,32 @@
+// The program's start: parse, run, and turn whatever was thrown into a message and an exit code: 0 done, 1 failed
+// at its work, 2 wrong use, 130 interrupted.
+import ArgumentParser
+import CSystem
+import Glibc
+
+setlocale(LC_ALL, "")
+hypnos_install_fault_handler()
+hypnos_ignore_broken_pipes()
+
+do {
+  var command = try Hypnos.parseAsRoot()
+  try command.run()
+} catch let failure as Failure {
+  if !failure.message.isEmpty { Output.complain(failure.message) }
+  exit(failure.code)
+} catch is ClosedPipe {
+  exit(0)
+} catch {
+  let code = Hypnos.exitCode(for: error)
+  let message = Hypnos.fullMessage(for: error)
+  if code.rawValue == 0 {
+    try? Output.write(message + "\n")
+    exit(0)
+  }
+  if code == ExitCode.validationFailure {
+    Output.complain(message, prefix: "")
+    exit(2)
+  }
+  Output.complain(String(describing: error))
+  exit(1)
+}
