@@ -28,7 +28,8 @@ let package = Package(
     .systemLibrary(
       name: "CReadline", pkgConfig: "readline", providers: [.apt(["libreadline-dev"])]),
 
-    .testTarget(name: "ComputeTests", dependencies: ["Compute", "CKernels"]),
+    .testTarget(
+      name: "ComputeTests", dependencies: ["Compute", "CKernels"], resources: [.copy("Fixtures")]),
     .testTarget(name: "GGUFTests", dependencies: ["GGUF"]),
     .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Fixtures")]),
     .testTarget(

@@ -1,0 +1,95 @@
+// What the kernel tests share: every table, random rows of every format, and memory that ends at a guard page.
+import CKernels
+import Compute
+import Foundation
+
+/// The tables this machine runs, by name; `scalar` is always among them.
+let tables: [(name: String, table: hypnos_kernels)] = {
+  var found: [(String, hypnos_kernels)] = []
+  while let table = hypnos_available_kernels(found.count) {
+    found.append((String(cString: table.pointee.name), table.pointee))
+  }
+  return found
+}()
+
+let scalar = tables.first { $0.name == "scalar" }!.table
+
+/// Deterministic random numbers.
+struct Random: RandomNumberGenerator {
+  var state: UInt64
+  mutating func next() -> UInt64 {
+    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    return state ^ (state >> 31)
+  }
+  mutating func float(_ range: ClosedRange<Float>) -> Float { Float.random(in: range, using: &self) }
+}
+
+extension BlockFormat {
+  static var quantized: [BlockFormat] { allCases.filter { ![.f32, .f16, .bf16].contains($0) } }
+
+  /// Where in a block its float16 scales and minima lie.
+  var halfOffsets: [Int] {
+    switch self {
+    case .q4_0, .q5_0, .q8_0, .iq4_nl, .iq4_xs: [0]
+    case .q4_1, .q5_1, .q4_k, .q5_k: [0, 2]
+    case .q2_k: [80, 82]
+    case .q3_k: [108]
+    case .q6_k: [208]
+    case .f32, .f16, .bf16: []
+    }
+  }
+
+  /// Rows of random codes under small scales.
+  func randomRows(_ rows: Int, width: Int, _ random: inout Random) -> [UInt8] {
+    var bytes = (0..<rows * rowBytes(width: width)!).map { _ in UInt8.random(in: 0...255, using: &random) }
+    for block in stride(from: 0, to: bytes.count, by: blockBytes) {
+      for offset in halfOffsets {
+        let half = Float16(random.float(0.001...0.02)).bitPattern
+        bytes[block + offset] = UInt8(truncatingIfNeeded: half)
+        bytes[block + offset + 1] = UInt8(half >> 8)
+      }
+    }
+    return bytes
+  }
+}
+
+/// A copy of bytes whose last one is followed by memory that must not be touched.
+final class GuardedBytes {
+  let pointer: UnsafeMutablePointer<UInt8>
+  private let base: UnsafeMutableRawPointer
+  private let size: Int
+
+  init(_ bytes: [UInt8]) {
+    let page = 4096
+    let body = (bytes.count + page - 1) / page * page
+    size = body + page
+    base = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)!
+    mprotect(base + body, page, PROT_NONE)
+    pointer = (base + body - bytes.count).assumingMemoryBound(to: UInt8.self)
+    pointer.update(from: bytes, count: bytes.count)
+  }
+
+  deinit { munmap(base, size) }
+}
+
+/// 64-byte aligned memory.
+final class Aligned {
+  let pointer: UnsafeMutableRawPointer
+  init(_ bytes: Int) {
+    pointer = UnsafeMutableRawPointer.allocate(byteCount: max(bytes, 64), alignment: 64)
+    memset(pointer, 0, max(bytes, 64))
+  }
+  deinit { pointer.deallocate() }
+}
+
+/// Columns quantized by `table`.
+func quantized(_ columns: [Float], width: Int, by table: hypnos_kernels) -> Aligned {
+  let bytes = hypnos_column_bytes(width)
+  let memory = Aligned(columns.count / width * bytes)
+  for column in 0..<columns.count / width {
+    columns.withUnsafeBufferPointer {
+      table.quantize($0.baseAddress! + column * width, width, memory.pointer + column * bytes)
+    }
+  }
+  return memory
+}
