@@ -9,22 +9,30 @@ struct ClosedPipe: Error {}
 enum Output {
   /// Writes a result to standard output.
   static func write(_ text: String) throws {
+    guard let code = writeAll(text, to: 1) else { return }
+    if code == EPIPE { throw ClosedPipe() }
+    throw Failure("standard output: \(String(cString: strerror(code)))")
+  }
+
+  /// Writes all of `text` and returns nil, or the errno that prevented it.
+  private static func writeAll(_ text: String, to descriptor: Int32) -> Int32? {
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {
-      let written = Array(rest).withUnsafeBytes { Glibc.write(1, $0.baseAddress, $0.count) }
-      if written < 0 {
-        guard errno == EINTR || errno == EAGAIN else {
-          if errno == EPIPE { throw ClosedPipe() }
-          throw Failure("standard output: \(String(cString: strerror(errno)))")
-        }
-        continue
+      let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if written >= 0 {
+        rest = rest.dropFirst(written)
+      } else if errno == EAGAIN {
+        var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        poll(&waiting, 1, -1)
+      } else if errno != EINTR {
+        return errno
       }
-      rest = rest.dropFirst(written)
     }
+    return nil
   }
 
   /// Writes a message for people to standard error, after the program's name.
   static func complain(_ message: String, prefix: String = "hypnos: ") {
-    fputs(prefix + message + "\n", stderr)
+    _ = writeAll(prefix + message + "\n", to: 2)
   }
 }
