@@ -12,8 +12,9 @@ public final class WorkerPool: @unchecked Sendable {
   public let threads: Int
 
   private let epoch = Atomic<Int>(0)
-  private let nextItem = Atomic<Int>(0)
-  private let working = Atomic<Int>(0)
+  /// Items nobody has taken yet; at or below zero when there are none.
+  private let untaken = Atomic<Int>(0)
+  private let done = Atomic<Int>(0)
   private let sleeping = Atomic<Int>(0)
   private let stopping = Atomic<Bool>(false)
   private var itemCount = 0
@@ -27,7 +28,7 @@ public final class WorkerPool: @unchecked Sendable {
   public init(threads: Int) {
     self.threads = min(max(threads, 1), 256)
     // Spinning pays only when every thread has a core to itself.
-    spins = self.threads <= Processors.online ? 20_000 : 0
+    spins = self.threads <= Processors.online ? 2_000 : 0
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(wakeUp, nil)
     for index in 1..<max(self.threads, 2) where index < self.threads { start(index) }
@@ -53,12 +54,12 @@ public final class WorkerPool: @unchecked Sendable {
     withoutActuallyEscaping(body) { escaping in
       self.body = escaping
       itemCount = count
-      nextItem.store(0, ordering: .relaxed)
-      working.store(threads - 1, ordering: .relaxed)
+      done.store(0, ordering: .relaxed)
+      untaken.store(count, ordering: .releasing)
       wake()
       takeItems(thread: 0)
       var waited = 0
-      while working.load(ordering: .acquiring) > 0 {
+      while done.load(ordering: .acquiring) < count {
         waited += 1
         if waited < spins { hypnos_pause() } else { sched_yield() }
       }
@@ -74,12 +75,14 @@ public final class WorkerPool: @unchecked Sendable {
     pthread_mutex_unlock(mutex)
   }
 
+  /// Takes items until none is left. Whoever has taken one may read the work's body: it stands until all are done.
+  /// A thread that comes late finds nothing to take, and nobody waits for it.
   private func takeItems(thread: Int) {
-    guard let body else { return }
     while true {
-      let item = nextItem.wrappingAdd(1, ordering: .relaxed).oldValue
-      guard item < itemCount else { return }
-      body(item, thread)
+      let left = untaken.wrappingSubtract(1, ordering: .acquiringAndReleasing).oldValue
+      guard left > 0, let body else { return }
+      body(itemCount - left, thread)
+      done.wrappingAdd(1, ordering: .releasing)
     }
   }
 
@@ -117,7 +120,6 @@ public final class WorkerPool: @unchecked Sendable {
     seen = epoch.load(ordering: .acquiring)
     guard !stopping.load(ordering: .acquiring) else { return false }
     takeItems(thread: thread)
-    working.wrappingSubtract(1, ordering: .releasing)
     return true
   }
 
