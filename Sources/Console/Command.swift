@@ -23,16 +23,16 @@ enum CommandName: String, CaseIterable, Sendable {
   var summary: String {
     switch self {
     case .help: "list the commands, or explain one"
-    case .system: "set the system prompt; none removes it; without TEXT, show it"
-    case .model: "load another model; without FILE, describe this one"
-    case .set: "change a setting; without VALUE, show it; without NAME, list all"
-    case .show: "settings, system prompt and context in use; prompt: the exact text given to the model"
+    case .system: "set the system prompt, or remove or show it"
+    case .model: "load another model, or describe this one"
+    case .set: "change a setting, or show one or all"
+    case .show: "show what is set and in use, or the model's exact prompt"
     case .retry: "answer the last question once more"
-    case .undo: "take back the last thing: an attached file, /clear, or the last exchange"
+    case .undo: "take back an attached file, /clear or the last exchange"
     case .clear: "start a new conversation; the system prompt stays"
     case .save: "write the conversation to a session file"
     case .load: "take up the conversation of a session file"
-    case .read: "attach a text file to the next message, whole; without FILE, list what is attached"
+    case .read: "attach a text file to the next message, or list them"
     case .stats: "tokens and speed of the last answer and of all"
     case .quit: "leave (Ctrl-D does too)"
     }

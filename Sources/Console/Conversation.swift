@@ -24,9 +24,12 @@ public struct Document: Equatable, Sendable {
     self.text = text
   }
 
-  /// The one message in which `documents` go before `question`.
+  /// The one message in which `documents` go before `question`, each without the line feeds at its end.
   public static func message(_ question: String, with documents: [Document]) -> String {
-    let parts = documents.map { "Document \"\($0.name)\":\n\n\($0.text)" }
+    let parts = documents.map { document in
+      let end = document.text.lastIndex { !$0.isNewline }.map(document.text.index(after:))
+      return "Document \"\(document.name)\":\n\n\(document.text[..<(end ?? document.text.startIndex)])"
+    }
     return (parts + [question]).joined(separator: "\n\n")
   }
 }

@@ -140,6 +140,8 @@ public enum FinishReason: String, Sendable {
   case tokenLimit
   /// No room was left in the context.
   case contextFull
+  /// The model fell into repeating itself.
+  case repetition
   /// It was interrupted.
   case cancelled
 }

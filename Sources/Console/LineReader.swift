@@ -82,7 +82,11 @@ final class LineReader: LineSource {
       finishedLine.withLock { $0 = event }
     }
     while true {
-      if let event = finishedLine.withLock({ $0 }) { return event }
+      if let event = finishedLine.withLock({ $0 }) {
+        // Where pastes are marked Readline itself begins a new line at the end of input.
+        if event == .endOfInput, !marksPastes { beginNewLine() }
+        return event
+      }
       // Readline's own handlers may take a signal just before poll begins to wait; the time limit
       // makes sure that it is seen to.
       let isReady = inputArrives(within: 250)
@@ -100,6 +104,10 @@ final class LineReader: LineSource {
     rl_callback_sigcleanup()
     rl_callback_handler_remove()
     hypnos_clear_interrupt()
+    beginNewLine()
+  }
+
+  private func beginNewLine() {
     _ = writeAll("\n", to: isatty(STDOUT_FILENO) == 1 ? STDOUT_FILENO : STDERR_FILENO)
   }
 

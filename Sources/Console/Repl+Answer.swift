@@ -67,24 +67,22 @@ extension Repl {
     hypnos_clear_interrupt()
     var bar = ProgressBar.onStandardError()
     var text = ""
-    var outcome: Result<AnswerSummary, any Error>?
-    quietly {
-      outcome = Result {
-        try engine.answer(
-          conversation.messages(asking: question),
-          progress: { bar?.show($0) },
-          receive: { piece in
-            bar?.erase()
-            text += piece
-            terminal.write(piece)
-          },
-          isCancelled: { hypnos_interrupted() || terminal.isClosed })
-      }
+    setQuiet(true)
+    defer {
       bar?.erase()
+      setQuiet(false)
+      hypnos_clear_interrupt()
     }
-    hypnos_clear_interrupt()
-    guard let outcome else { preconditionFailure("quietly runs its closure") }
-    return (text, try outcome.get())
+    let summary = try engine.answer(
+      conversation.messages(asking: question),
+      progress: { bar?.show($0) },
+      receive: { piece in
+        bar?.erase()
+        text += piece
+        terminal.write(piece)
+      },
+      isCancelled: { hypnos_interrupted() || terminal.isClosed })
+    return (text, summary)
   }
 
   /// Says what does not fit and offers to drop the oldest exchanges; whether there is room now.
@@ -152,6 +150,7 @@ extension FinishReason {
     case .endOfText, .stopString: nil
     case .tokenLimit: "[ended by max-tokens; /set max-tokens changes it]"
     case .contextFull: "[ended because the context is full; the next question offers to make room]"
+    case .repetition: "[ended because the model began to repeat itself]"
     case .cancelled: "[stopped; what came stays in the conversation, /undo takes it back]"
     }
   }

@@ -129,6 +129,7 @@ extension Repl {
 
   private func describeModel() {
     let model = engine.modelDescription
+    let trained = grouped(model.trainedContextLength)
     let rows = [
       ("Model", model.name),
       ("File", model.path),
@@ -136,7 +137,7 @@ extension Repl {
       ("Parameters", grouped(model.parameters)),
       (
         "Context",
-        "\(grouped(model.contextLength)) tokens, trained with \(grouped(model.trainedContextLength))"
+        "\(grouped(model.contextLength)) tokens, trained with \(trained)"
       ),
       ("Template", model.templateName ?? "none: a base model"),
       ("Kernels", "\(model.kernels), \(counted(model.threads, "thread"))"),

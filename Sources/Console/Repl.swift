@@ -10,8 +10,8 @@ public final class Repl {
   let options: ReplOptions
   let terminal: Terminal
   let language: Language
-  /// Keeps the terminal from echoing while its closure runs.
-  let quietly: (() -> Void) -> Void
+  /// Keeps the terminal from echoing what is typed, or lets it again.
+  let setQuiet: (Bool) -> Void
   private let lines: any LineSource
   private let history: InputHistory?
 
@@ -36,23 +36,25 @@ public final class Repl {
     self.init(
       engine: engine, options: options, lines: reader, language: language,
       terminal: .standardOutput(colour: options.colour)
-    ) { body in
-      hypnos_quiet_terminal(STDIN_FILENO, reader.marksPastes)
-      body()
-      hypnos_restore_terminal()
+    ) { isQuiet in
+      if isQuiet {
+        hypnos_quiet_terminal(STDIN_FILENO, reader.marksPastes)
+      } else {
+        hypnos_restore_terminal()
+      }
     }
   }
 
   init(
     engine: any ConversationEngine, options: ReplOptions, lines: any LineSource, language: Language,
-    terminal: Terminal, quietly: @escaping (() -> Void) -> Void = { $0() }
+    terminal: Terminal, setQuiet: @escaping (Bool) -> Void = { _ in }
   ) {
     self.engine = engine
     self.options = options
     self.lines = lines
     self.language = language
     self.terminal = terminal
-    self.quietly = quietly
+    self.setQuiet = setQuiet
     history = options.historyPath.map { InputHistory(path: TextFile.expandingHome($0)) }
     sessionPath = options.sessionPath.map(TextFile.expandingHome)
   }
@@ -91,7 +93,6 @@ public final class Repl {
     case .notUTF8:
       terminal.line("That line is not UTF-8; set the terminal's encoding to UTF-8.", .error)
     case .endOfInput:
-      terminal.write("\n")
       isLeaving = true
     }
   }
