@@ -80,10 +80,16 @@ public final class WorkerPool: @unchecked Sendable {
   private func takeItems(thread: Int) {
     while true {
       let left = untaken.wrappingSubtract(1, ordering: .acquiringAndReleasing).oldValue
-      guard left > 0, let body else { return }
-      body(itemCount - left, thread)
+      guard left > 0 else { return }
+      call(itemCount - left, thread: thread)
       done.wrappingAdd(1, ordering: .releasing)
     }
+  }
+
+  /// Runs one item. Never inlined, so that the reference to the body is given back before the item counts as done:
+  /// the body may not outlive the caller's `run`.
+  @inline(never) private func call(_ item: Int, thread: Int) {
+    body?(item, thread)
   }
 
   private struct Start {
