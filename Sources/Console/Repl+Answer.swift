@@ -92,8 +92,8 @@ extension Repl {
     guard let count = exchangesToDrop(for: question, room: overflow.available) else {
       let remedy = documents.isEmpty ? "" : ", or /undo detaches the last file"
       terminal.line(
-        "It would not fit alone either, so nothing was asked. Ask it shorter, or start with a larger "
-          + "--context\(remedy).", .notice)
+        "It would not fit alone either, so nothing was asked. Ask it shorter, or give it more room with "
+          + "/set context\(remedy).", .notice)
       return false
     }
     let choice = answerToOffer(
@@ -150,6 +150,7 @@ extension FinishReason {
     case .endOfText, .stopString: nil
     case .tokenLimit: "[ended by max-tokens; /set max-tokens changes it]"
     case .contextFull: "[ended because the context is full; the next question offers to make room]"
+    case .repetition: "[ended because it only repeated itself; /set repetition-penalty raises the penalty]"
     case .repetition: "[ended because the model began to repeat itself]"
     case .cancelled: "[stopped; what came stays in the conversation, /undo takes it back]"
     }

@@ -71,7 +71,7 @@ extension Repl {
     let belongs = file.fingerprint == model.fingerprint
     guard belongs || anyway else {
       throw .otherModel(
-        path: path, theirs: "\(file.modelName) (\(file.fingerprint))",
+        path: path, theirs: terminalSafe("\(file.modelName) (\(file.fingerprint))"),
         ours: "\(model.name) (\(model.fingerprint))")
     }
     if !conversation.exchanges.isEmpty { cleared = conversation }
@@ -109,7 +109,7 @@ extension Repl {
     guard alone <= room else {
       return terminal.line(
         "\(document.name) takes \(counted(alone, "token")), and the context holds \(grouped(room)). "
-          + "It was not attached: attach a part of it, or start with a larger --context.", .error)
+          + "It was not attached: attach a part of it, or make room with /set context.", .error)
     }
     documents.append(document)
     terminal.line(

@@ -52,6 +52,7 @@ extension FinishReason {
     case .stopString: "a stop string"
     case .tokenLimit: "max-tokens"
     case .contextFull: "a full context"
+    case .repetition: "endless repetition"
     case .repetition: "repetition"
     case .cancelled: "Ctrl-C"
     }

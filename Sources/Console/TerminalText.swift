@@ -6,10 +6,10 @@ import CSystem
 /// tabs stay, carriage returns go, other control characters become their pictures, and marks that
 /// reverse the order of what is shown become U+FFFD.
 public func terminalSafe(_ text: String) -> String {
-  guard text.unicodeScalars.contains(where: isUnsafe) else { return text }
+  guard text.unicodeScalars.contains(where: steersTerminal) else { return text }
   var safe = String.UnicodeScalarView()
   for scalar in text.unicodeScalars {
-    if !isUnsafe(scalar) {
+    if !steersTerminal(scalar) {
       safe.append(scalar)
     } else if scalar != "\r" {
       safe.append(picture(of: scalar))
@@ -18,7 +18,7 @@ public func terminalSafe(_ text: String) -> String {
   return String(safe)
 }
 
-private func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
+private func steersTerminal(_ scalar: Unicode.Scalar) -> Bool {
   switch scalar.value {
   case 0x09, 0x0A: false
   case 0x00...0x1F, 0x7F...0x9F: true  // C0, delete, C1

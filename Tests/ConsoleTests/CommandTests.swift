@@ -38,7 +38,7 @@ import Testing
     ("/translate", .unknown(name: "translate", suggestion: nil)),
     ("/re", .unknown(name: "re", suggestion: "retry")),
     ("/", .unknown(name: "", suggestion: nil)),
-    ("/tmp/notes is full", .unknown(name: "tmp/notes", suggestion: nil)),
+    ("/var/notes is full", .unknown(name: "var/notes", suggestion: nil)),
     ("/undo 2", .usage(.undo)),
     ("/show all", .usage(.show)),
     ("/load", .usage(.load)),
