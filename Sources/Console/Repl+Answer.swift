@@ -150,7 +150,6 @@ extension FinishReason {
     case .endOfText, .stopString: nil
     case .tokenLimit: "[ended by max-tokens; /set max-tokens changes it]"
     case .contextFull: "[ended because the context is full; the next question offers to make room]"
-    case .repetition: "[ended because it only repeated itself; /set repetition-penalty raises the penalty]"
     case .repetition: "[ended because the model began to repeat itself]"
     case .cancelled: "[stopped; what came stays in the conversation, /undo takes it back]"
     }

@@ -52,7 +52,6 @@ extension FinishReason {
     case .stopString: "a stop string"
     case .tokenLimit: "max-tokens"
     case .contextFull: "a full context"
-    case .repetition: "endless repetition"
     case .repetition: "repetition"
     case .cancelled: "Ctrl-C"
     }
