@@ -30,7 +30,8 @@ struct Chat: ParsableCommand {
   mutating func run() throws {
     guard StandardInput.isTerminal, !jsonl, !whole else { return try answerPipe() }
     let engine = try ReplEngine(model: model, answers: answers)
-    let options = ReplOptions(sessionPath: session, historyPath: history, systemPrompt: answers.system)
+    let options = ReplOptions(
+      sessionPath: session, historyPath: history, systemPrompt: answers.system, fixedSettings: answers.given)
     try Repl(engine: engine, options: options).run()
   }
 

@@ -61,23 +61,24 @@ struct AnswerOptions: ParsableArguments {
   @Option(help: "A built-in chat template's name, or a Jinja file, instead of the checkpoint's own.")
   var template: String?
 
-  @Option(help: "The most tokens an answer has.")
-  var maxTokens = GenerationOptions().maxTokens
+  @Option(help: "The most tokens an answer has (default: \(GenerationOptions().maxTokens)).")
+  var maxTokens: Int?
 
-  @Option(help: "0 always takes the likeliest token; above, tokens are drawn at random.")
-  var temperature = SamplingOptions().temperature
+  @Option(help: "0, the default, takes the likeliest token; above, tokens are drawn at random.")
+  var temperature: Float?
 
-  @Option(help: "Draw from this many of the likeliest tokens; 0 for all.")
-  var topK = SamplingOptions().topK
+  @Option(help: "Draw from this many of the likeliest tokens; 0 for all (default: \(SamplingOptions().topK)).")
+  var topK: Int?
 
-  @Option(help: "Draw from the likeliest tokens that together reach this probability.")
-  var topP = SamplingOptions().topP
+  @Option(help: "Draw from the likeliest tokens that reach this probability (default: \(SamplingOptions().topP)).")
+  var topP: Float?
 
-  @Option(help: "Leave out tokens less likely than this part of the likeliest.")
-  var minP = SamplingOptions().minP
+  @Option(help: "Leave out tokens less likely than this part of the likeliest (default: \(SamplingOptions().minP)).")
+  var minP: Float?
 
-  @Option(help: "Makes tokens of the answer so far less likely; 1 for none.")
-  var repetitionPenalty = SamplingOptions().repetitionPenalty
+  @Option(
+    help: "Makes tokens of the answer so far less likely; 1 for none (default: \(SamplingOptions().repetitionPenalty)).")
+  var repetitionPenalty: Float?
 
   @Option(help: "Where the random numbers start; with a temperature and without a seed, anywhere.")
   var seed: UInt64?
@@ -86,29 +87,40 @@ struct AnswerOptions: ParsableArguments {
   var stop: [String] = []
 
   func validate() throws {
-    let checks: [(Bool, String)] = [
-      (maxTokens >= 1, "--max-tokens \(maxTokens): it is at least 1"),
-      (temperature >= 0 && temperature <= 100, "--temperature \(temperature): it can be 0 to 100"),
-      (topK >= 0, "--top-k \(topK): it is at least 0"),
-      (topP > 0 && topP <= 1, "--top-p \(topP): it is above 0 and at most 1"),
-      (minP >= 0 && minP <= 1, "--min-p \(minP): it can be 0 to 1"),
-      (repetitionPenalty >= 1 && repetitionPenalty <= 10, "--repetition-penalty \(repetitionPenalty): it can be 1 to 10"),
-    ]
-    for (holds, message) in checks where !holds { throw ValidationError(message) }
+    func check<Value>(_ name: String, _ value: Value?, _ range: String, _ holds: (Value) -> Bool) throws {
+      guard let value, !holds(value) else { return }
+      throw ValidationError("--\(name) \(value): it can be \(range)")
+    }
+    try check("max-tokens", maxTokens, "1 or more") { $0 >= 1 }
+    try check("temperature", temperature, "0 to 100") { (0...100).contains($0) }
+    try check("top-k", topK, "0 or more") { $0 >= 0 }
+    try check("top-p", topP, "above 0 and at most 1") { $0 > 0 && $0 <= 1 }
+    try check("min-p", minP, "0 to 1") { (0...1).contains($0) }
+    try check("repetition-penalty", repetitionPenalty, "1 to 10") { (1...10).contains($0) }
   }
 
   /// The options for the generator.
   var generation: GenerationOptions {
     var options = GenerationOptions()
-    options.maxTokens = maxTokens
     options.stops = stop
-    options.sampling.temperature = temperature
-    options.sampling.topK = topK
-    options.sampling.topP = topP
-    options.sampling.minP = minP
-    options.sampling.repetitionPenalty = repetitionPenalty
-    options.sampling.seed = seed ?? (temperature > 0 ? UInt64.random(in: 0..<1 << 32) : 0)
+    if let maxTokens { options.maxTokens = maxTokens }
+    if let temperature { options.sampling.temperature = temperature }
+    if let topK { options.sampling.topK = topK }
+    if let topP { options.sampling.topP = topP }
+    if let minP { options.sampling.minP = minP }
+    if let repetitionPenalty { options.sampling.repetitionPenalty = repetitionPenalty }
+    options.sampling.seed = seed ?? (options.sampling.temperature > 0 ? UInt64.random(in: 0..<1 << 32) : 0)
     return options
+  }
+
+  /// The settings given on the command line, which a session taken up again must not change back.
+  var given: Set<String> {
+    let all: [(String, Bool)] = [
+      ("max-tokens", maxTokens != nil), ("temperature", temperature != nil), ("top-k", topK != nil),
+      ("top-p", topP != nil), ("min-p", minP != nil), ("repetition-penalty", repetitionPenalty != nil),
+      ("seed", seed != nil),
+    ]
+    return Set(all.filter(\.1).map(\.0))
   }
 
   /// The template chosen, if any.
