@@ -26,17 +26,21 @@ struct PipedQuestions {
     var number = 0
     var failed = 0
     var answered = 0
+    var isFirst = true
     var waiting = try next(&input, &number, &failed)
     while let question = waiting {
-      waiting = jsonl && answered > 0 ? nil : try next(&input, &number, &failed)
+      // Only the first question's form depends on whether another follows: the rest are answered at once, since
+      // whoever asks through a pipe may wait for each answer before asking on.
+      waiting = jsonl || !isFirst ? nil : try next(&input, &number, &failed)
       do {
-        try answer(question, isOnly: answered == 0 && waiting == nil && !jsonl)
+        try answer(question, isOnly: isFirst && waiting == nil && !jsonl)
+        answered += 1
       } catch let closed as ClosedPipe {
         throw closed
       } catch {
         report(question.line, "\(error)", &failed)
       }
-      answered += 1
+      isFirst = false
       if waiting == nil { waiting = try next(&input, &number, &failed) }
     }
     if answered == 0 && failed == 0 { throw Failure("standard input holds no question", code: 2) }

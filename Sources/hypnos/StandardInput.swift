@@ -69,10 +69,11 @@ struct StandardInput {
   /// Text that must be UTF-8 without NUL, or why it is not.
   static func text(_ bytes: [UInt8]) throws(NotText) -> String {
     if let zero = bytes.firstIndex(of: 0) { throw NotText(reason: "a NUL byte", offset: zero) }
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw NotText(reason: "bytes that are not UTF-8", offset: firstInvalid(bytes))
+    do {
+      return String(copying: try UTF8Span(validating: bytes.span))
+    } catch {
+      throw NotText(reason: "bytes that are not UTF-8", offset: error.byteOffsets.lowerBound)
     }
-    return text
   }
 
   /// Bytes that are no text.
@@ -80,17 +81,5 @@ struct StandardInput {
     let reason: String
     let offset: Int
     var description: String { "holds \(reason) at byte \(offset); convert it to UTF-8 text" }
-  }
-
-  private static func firstInvalid(_ bytes: [UInt8]) -> Int {
-    var low = 0
-    var high = bytes.count
-    while low < high {
-      let middle = (low + high + 1) / 2
-      // A prefix that ends inside a character is invalid only for its last three bytes.
-      let isValid = (0...3).contains { String(validating: bytes.prefix(max(0, middle - $0)), as: UTF8.self) != nil }
-      if isValid { low = middle } else { high = middle - 1 }
-    }
-    return max(0, low - 3)
   }
 }
