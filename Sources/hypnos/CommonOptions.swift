@@ -45,6 +45,10 @@ struct ModelOptions: ParsableArguments {
   /// A session on a freshly opened checkpoint.
   func openSession() throws -> Session {
     let checkpoint = try openCheckpoint()
+    let trained = checkpoint.parameters.trainedContext
+    if let context, context > trained {
+      Output.complain("the model was trained on \(trained) tokens; a context of \(context) goes beyond what it has learnt")
+    }
     let model = Transformer(checkpoint, threads: threads ?? Processors.physicalCores)
     return try Session(model: model, context: contextLength(checkpoint))
   }
