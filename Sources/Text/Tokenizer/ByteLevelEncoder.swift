@@ -57,6 +57,7 @@ private struct MergeTable: JoinRule, Sendable {
     if merges.count >= Int(Int32.max) { throw .tooMany(key: "merges", count: merges.count) }
     table = PairTable(capacity: merges.count)
     var joined: [UInt8] = []
+    var whole: Int32 = -1
     for rank in 0..<merges.count {
       let range = merges.range(of: rank)
       guard let space = Self.onlySpace(in: range, of: merges.bytes) else {
@@ -64,18 +65,21 @@ private struct MergeTable: JoinRule, Sendable {
       }
       joined.removeAll(keepingCapacity: true)
       joined.append(contentsOf: merges.bytes[range.lowerBound..<space])
-      let middle = joined.count
       joined.append(contentsOf: merges.bytes[space + 1..<range.upperBound])
-
-      func id(_ part: Range<Int>) throws(TokenizerError) -> Int32 {
-        let id = vocabulary.id(of: joined.span.extracting(part))
-        if id >= 0 { return id }
+      let left = vocabulary.id(of: merges.bytes.span.extracting(range.lowerBound..<space))
+      let right = vocabulary.id(of: merges.bytes.span.extracting(space + 1..<range.upperBound))
+      // Most vocabularies list tokens in the order of the merges that make them.
+      whole = vocabulary.id(of: joined.span, guess: whole + 1)
+      if left < 0 || right < 0 || whole < 0 {
+        let missing =
+          left < 0
+          ? merges.bytes[range.lowerBound..<space]
+          : right < 0 ? merges.bytes[space + 1..<range.upperBound] : joined[...]
         throw .mergeOutsideVocabulary(
-          index: rank, text: Vocabulary.readable(merges[rank]), missing: Vocabulary.readable(joined[part]))
+          index: rank, text: Vocabulary.readable(merges[rank]), missing: Vocabulary.readable(missing))
       }
-      let whole = try id(0..<joined.count)
       // Of a pair that is listed twice the first rank counts.
-      table.insert(try id(0..<middle), try id(middle..<joined.count), value: UInt64(rank) << 32 | UInt64(whole))
+      table.insert(left, right, value: UInt64(rank) << 32 | UInt64(whole))
     }
   }
 

@@ -52,7 +52,8 @@ enum SplitRule: Sendable {
   private func matchEnd(in word: TextWindow, at start: Int) -> Int {
     switch self {
     case .words: return word.endOfWord(at: start)
-    case .wordsWithMarks(let longestNumber): return word.endOfWordWithMarks(at: start, longestNumber: longestNumber)
+    case .wordsWithMarks(let longestNumber):
+      return word.endOfWordWithMarks(at: start, longestNumber: longestNumber)
     case .singleNumbers: return word.isNumber(start) ? start + 1 : start
     case .numbers: return word.endOfRun(at: start) { word.isNumber($0) }
     case .digitTriples: return (start..<start + 3).allSatisfy(word.isASCIIDigit) ? start + 3 : start
@@ -62,7 +63,9 @@ enum SplitRule: Sendable {
     case .scriptWords: return word.endOfSpacedRun(at: start, where: DeepSeekScripts.isLetter)
     case .scriptPunctuation: return word.endOfSpacedRun(at: start, where: DeepSeekScripts.isPunctuation)
     case .ideographs:
-      return word.endOfRun(at: start) { word.class($0) != .whitespace && DeepSeekScripts.isIdeograph(word[$0]) }
+      return word.endOfRun(at: start) {
+        word.class($0) != .whitespace && DeepSeekScripts.isIdeograph(word[$0])
+      }
     }
   }
 }

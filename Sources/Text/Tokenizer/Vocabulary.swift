@@ -75,7 +75,8 @@ struct Vocabulary: Sendable {
     self.spelling = spelling
     self.texts = texts
     scores = description.scores ?? []
-    roles = description.kinds?.map(TokenRoles.init(kind:)) ?? [TokenRoles](repeating: .normal, count: texts.count)
+    roles =
+      description.kinds?.map(TokenRoles.init(kind:)) ?? [TokenRoles](repeating: .normal, count: texts.count)
     longestText = (0..<texts.count).reduce(0) { max($0, texts.range(of: $1).count) }
     try checkSpellings()
   }
@@ -84,6 +85,12 @@ struct Vocabulary: Sendable {
   func id(of text: Span<UInt8>) -> Int32 {
     guard text.count <= longestText, let id = index.index(of: text) else { return -1 }
     return Int32(id)
+  }
+
+  /// The same, after a look whether it is `guess`, which spares the search.
+  func id(of text: Span<UInt8>, guess: Int32) -> Int32 {
+    if 0..<count ~= Int(guess), texts.equal(Int(guess), text) { return guess }
+    return id(of: text)
   }
 
   /// The score of a token.

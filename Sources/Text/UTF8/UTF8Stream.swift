@@ -38,7 +38,9 @@ public struct UTF8Stream: Sendable {
 
   /// Whether `tail`, a first byte and continuation bytes, can become a character by further bytes.
   private static func isIncomplete(_ tail: ArraySlice<UInt8>) -> Bool {
-    guard let first = tail.first, let length = characterLength(first), tail.count < length else { return false }
+    guard let first = tail.first, let length = characterLength(first), tail.count < length else {
+      return false
+    }
     guard let second = tail.dropFirst().first else { return true }
     switch first {
     case 0xE0: return second >= 0xA0  // shorter spellings exist for the rest
