@@ -1,6 +1,10 @@
 // Starting a process on given descriptors, and waiting on descriptors with an end to the patience.
 import Foundation
 
+// Closes what is open from a descriptor on; the Glibc module leaves it out.
+@_silgen_name("posix_spawn_file_actions_addclosefrom_np")
+private func addCloseFrom(_ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ first: Int32) -> Int32
+
 /// What went wrong around the program under test rather than in it.
 enum ProgramError: Error {
   case notStarted(path: String, code: Int32)
@@ -20,7 +24,7 @@ func spawn(
   posix_spawn_file_actions_init(&actions)
   defer { posix_spawn_file_actions_destroy(&actions) }
   prepare(&actions)
-  posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+  _ = addCloseFrom(&actions, 3)
 
   var attributes = posix_spawnattr_t()
   posix_spawnattr_init(&attributes)
