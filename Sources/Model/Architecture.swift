@@ -29,9 +29,17 @@ public enum Architecture: String, CaseIterable, Sendable {
   /// Whether attention and feed-forward are followed by a norm of their own.
   var normalizesOutputs: Bool { self == .gemma3 }
 
-  /// With sliding windows, every how many layers one sees everything; nil without windows.
+  /// With sliding windows, every how many layers one sees everything, unless the metadata say otherwise; nil
+  /// without windows.
   var globalLayerPeriod: Int? { self == .gemma3 ? 6 : nil }
 
-  /// The rotary base of layers with a sliding window.
+  /// The rotary base of layers with a sliding window, unless the metadata say otherwise.
   var localRotaryBase: Double { 10_000 }
+
+  /// What products of queries and keys are multiplied with: one over the root of the head size. Gemma 3's
+  /// largest model, which only its 62 layers tell from the others, takes a head's share of the width instead.
+  func attentionScale(layers: Int, headShare: Double, headSize: Int) -> Float {
+    let divisor = self == .gemma3 && layers == 62 ? headShare : Double(headSize)
+    return Float(1 / divisor.squareRoot())
+  }
 }

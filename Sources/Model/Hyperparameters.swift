@@ -23,6 +23,8 @@ public struct Hyperparameters: Sendable {
   public let epsilon: Float
   /// Positions a layer with a sliding window sees.
   public let slidingWindow: Int?
+  /// With sliding windows, every how many layers one sees everything.
+  let globalLayerPeriod: Int?
   /// What products of queries and keys are multiplied with.
   public let attentionScale: Float
   /// The rotary embedding.
@@ -30,7 +32,7 @@ public struct Hyperparameters: Sendable {
 
   /// Whether layer `index` sees only the sliding window.
   public func isLocal(layer index: Int) -> Bool {
-    guard slidingWindow != nil, let period = architecture.globalLayerPeriod else { return false }
+    guard slidingWindow != nil, let period = globalLayerPeriod else { return false }
     return index % period != period - 1
   }
 
@@ -59,10 +61,16 @@ public struct Hyperparameters: Sendable {
     }
     trainedContext = try reader.positive("context_length", atMost: 1 << 30)
     epsilon = Float(try reader.number("attention.layer_norm_rms_epsilon", in: 0...1, default: 1e-5))
-    slidingWindow =
-      architecture.globalLayerPeriod == nil
-      ? nil : try reader.positive("attention.sliding_window", atMost: 1 << 30)
-    attentionScale = Float(1 / Double(headSize).squareRoot())
+    if let period = architecture.globalLayerPeriod {
+      slidingWindow = try reader.positive("attention.sliding_window", atMost: 1 << 30)
+      globalLayerPeriod = try reader.positive(
+        "attention.sliding_window_pattern", atMost: 4096, default: period)
+    } else {
+      slidingWindow = nil
+      globalLayerPeriod = nil
+    }
+    attentionScale = architecture.attentionScale(
+      layers: layers, headShare: Double(width) / Double(heads), headSize: headSize)
     rotary = try RotaryParameters(reader, headSize: headSize, trainedContext: trainedContext)
   }
 }

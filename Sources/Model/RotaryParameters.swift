@@ -8,6 +8,8 @@ struct RotaryParameters: Sendable {
   let size: Int
   /// The base of the geometric series of frequencies.
   let base: Double
+  /// The base in layers with a sliding window, where nothing is stretched.
+  let localBase: Double
   /// How the frequencies are stretched.
   let scaling: Scaling
 
@@ -21,6 +23,8 @@ struct RotaryParameters: Sendable {
     size = try reader.positive("rope.dimension_count", atMost: headSize, default: headSize)
     guard size % 2 == 0 else { throw reader.wrong("rope.dimension_count", "\(size) is odd") }
     base = try reader.number("rope.freq_base", in: 1...1e12, default: 10_000)
+    localBase = try reader.number(
+      "rope.freq_base_swa", in: 1...1e12, default: reader.architecture.localRotaryBase)
     let legacy = try reader.number("rope.scale_linear", in: 1e-3...1e6, default: 1)
     let factor = try reader.number("rope.scaling.factor", in: 0...1e6, default: legacy)
     let kind = try reader.string("rope.scaling.type") ?? (factor == 1 ? "none" : "linear")
@@ -44,11 +48,11 @@ struct RotaryParameters: Sendable {
   ///
   /// - Parameters:
   ///   - factors: the checkpoint's own divisor of each frequency, if it has any.
-  ///   - localBase: the base to use instead, without scaling, in layers with a sliding window.
-  func frequencies(factors: [Float]?, localBase: Double?) -> (frequencies: [Double], magnitude: Double) {
-    var frequencies = (0..<size / 2).map { pow(localBase ?? base, -2 * Double($0) / Double(size)) }
+  ///   - isLocal: whether for layers with a sliding window.
+  func frequencies(factors: [Float]?, isLocal: Bool) -> (frequencies: [Double], magnitude: Double) {
+    var frequencies = (0..<size / 2).map { pow(isLocal ? localBase : base, -2 * Double($0) / Double(size)) }
     if let factors { for index in frequencies.indices { frequencies[index] /= Double(factors[index]) } }
-    guard localBase == nil else { return (frequencies, 1) }
+    guard !isLocal else { return (frequencies, 1) }
     switch scaling {
     case .none: return (frequencies, 1)
     case .linear(let factor): return (frequencies.map { $0 / factor }, 1)

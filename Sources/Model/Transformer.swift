@@ -38,10 +38,9 @@ public final class Transformer {
     engine = ComputeEngine(kernels: checkpoint.kernels, threads: threads)
     let rotary = parameters.rotary
     let factors = checkpoint.weights.rotaryFactors
-    globalAngles = Angles(rotary.frequencies(factors: factors, localBase: nil))
+    globalAngles = Angles(rotary.frequencies(factors: factors, isLocal: false))
     localAngles =
-      parameters.slidingWindow == nil
-      ? nil : Angles(rotary.frequencies(factors: nil, localBase: parameters.architecture.localRotaryBase))
+      parameters.slidingWindow == nil ? nil : Angles(rotary.frequencies(factors: nil, isLocal: true))
     memory = WorkingMemory(rows: 8, parameters)
   }
 
