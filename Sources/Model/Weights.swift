@@ -45,7 +45,8 @@ struct Weights {
       ? embedding : try loader.matrix("output.weight", rows: vocabulary, width: parameters.width)
     rotaryFactors = try loader.optionalVector("rope_freqs.weight", count: parameters.rotary.size / 2)?[row: 0]
     if let factors = rotaryFactors, !factors.allSatisfy({ $0.isFinite && $0 > 0 }) {
-      throw .value(path: loader.path, key: "rope_freqs.weight", offset: nil, reason: "has a factor that is not positive")
+      throw .value(
+        path: loader.path, key: "rope_freqs.weight", offset: nil, reason: "has a factor that is not positive")
     }
     var layers: [LayerWeights] = []
     for index in 0..<parameters.layers { layers.append(try loader.layer(index, parameters)) }

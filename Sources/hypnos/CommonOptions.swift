@@ -47,7 +47,8 @@ struct ModelOptions: ParsableArguments {
     let checkpoint = try openCheckpoint()
     let trained = checkpoint.parameters.trainedContext
     if let context, context > trained {
-      Output.complain("the model was trained on \(trained) tokens; a context of \(context) goes beyond what it has learnt")
+      Output.complain(
+        "the model was trained on \(trained) tokens; a context of \(context) goes beyond what it has learnt")
     }
     let model = Transformer(checkpoint, threads: threads ?? Processors.physicalCores)
     return try Session(model: model, context: contextLength(checkpoint))
@@ -81,7 +82,8 @@ struct AnswerOptions: ParsableArguments {
   var minP: Float?
 
   @Option(
-    help: "Makes tokens of the answer so far less likely; 1 for none (default: \(SamplingOptions().repetitionPenalty)).")
+    help: "Makes tokens of the answer so far less likely; 1 for none (default: \(SamplingOptions().repetitionPenalty))."
+  )
   var repetitionPenalty: Float?
 
   @Option(help: "Where the random numbers start; with a temperature and without a seed, anywhere.")
@@ -143,7 +145,8 @@ enum TemplateArgument {
     if let builtIn = ChatTemplate.builtIn(argument) { return builtIn }
     guard access(argument, F_OK) == 0 else {
       throw Failure(
-        "there is no template or file named \"\(argument)\"; built in are \(ChatTemplate.builtInNames.joined(separator: ", "))")
+        "there is no template or file named \"\(argument)\"; built in are \(ChatTemplate.builtInNames.joined(separator: ", "))"
+      )
     }
     let file: MappedFile
     do { file = try MappedFile(path: argument) } catch { throw Failure("\(argument): \(explain(error))") }

@@ -63,7 +63,9 @@ struct InspectReport {
   private static func tensorRows(_ tensors: [TensorInfo]) -> [(name: String, value: JSONValue)] {
     tensors.map { tensor in
       let shape = tensor.shape.map(String.init).joined(separator: " x ")
-      return (tensor.name, .string("\(tensor.format.name) [\(shape)] at byte \(tensor.offset), \(tensor.byteCount) bytes"))
+      return (
+        tensor.name, .string("\(tensor.format.name) [\(shape)] at byte \(tensor.offset), \(tensor.byteCount) bytes")
+      )
     }
   }
 

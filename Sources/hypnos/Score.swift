@@ -31,7 +31,8 @@ struct Score: ParsableCommand {
     let tokens: [Int32]
     do {
       let text = try StandardInput.text(bytes)
-      tokens = ids ? try parseIds(text, vocabulary: tokenizer.vocabularySize) : tokenizer.encode(bytes, parseSpecial: false)
+      tokens =
+        ids ? try parseIds(text, vocabulary: tokenizer.vocabularySize) : tokenizer.encode(bytes, parseSpecial: false)
     } catch let error as StandardInput.NotText {
       throw Failure("standard input \(error)")
     }
@@ -77,7 +78,8 @@ struct Score: ParsableCommand {
     let words = text.split { $0.isWhitespace || $0 == "," || $0 == "[" || $0 == "]" }
     return try words.enumerated().map { index, word in
       guard let id = Int32(word), id >= 0, Int(id) < vocabulary else {
-        throw Failure("standard input: \"\(word)\" (number \(index + 1)) is no token id between 0 and \(vocabulary - 1)")
+        throw Failure(
+          "standard input: \"\(word)\" (number \(index + 1)) is no token id between 0 and \(vocabulary - 1)")
       }
       return id
     }

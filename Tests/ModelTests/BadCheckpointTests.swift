@@ -64,9 +64,11 @@ import Testing
       Issue.record("a missing tensor is accepted")
       return
     }
-    guard case .shape(_, "blk.0.attn_k.weight", _, [32, 8], [32, 16]) = failure({
-      $0.shapes["blk.0.attn_k.weight"] = [32, 8]
-    }) else {
+    guard
+      case .shape(_, "blk.0.attn_k.weight", _, [32, 8], [32, 16]) = failure({
+        $0.shapes["blk.0.attn_k.weight"] = [32, 8]
+      })
+    else {
       Issue.record("a tensor of the wrong shape is accepted")
       return
     }

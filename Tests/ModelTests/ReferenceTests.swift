@@ -108,5 +108,6 @@ import Testing
 }
 
 /// Where `make` puts checkpoints.
-let modelFolder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+let modelFolder =
+  URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
   .deletingLastPathComponent().path + "/Models/"
