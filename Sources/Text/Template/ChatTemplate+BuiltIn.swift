@@ -112,23 +112,19 @@ extension ChatTemplate {
     {%- endif -%}
     """
 
-  /// For base models, which know texts but no turns: questions and answers as a text would list them,
-  /// under Chinese headings when the last question has Chinese characters.
+  /// For base models, which know texts but no turns: questions and answers as a text lists them.
   private static let plain = """
-    {%- set last = messages|selectattr('role', 'equalto', 'user')|map(attribute='content')|list -%}
-    {%- set chinese = '的是了吗呢么何有在不为请人'|list|select('in', last[-1] if last else '')|list -%}
-    {%- set question, answer = ('问题：', '回答：') if chinese else ('Question: ', 'Answer:') -%}
     {%- for message in messages -%}
       {%- if message.role == 'system' -%}
         {{- message.content ~ '\\n\\n' -}}
       {%- elif message.role == 'user' -%}
-        {{- question ~ message.content ~ '\\n' -}}
+        {{- 'Question: ' ~ message.content ~ '\\n' -}}
       {%- else -%}
-        {{- answer ~ ('' if chinese else ' ') ~ message.content ~ '\\n\\n' -}}
+        {{- 'Answer: ' ~ message.content ~ '\\n\\n' -}}
       {%- endif -%}
     {%- endfor -%}
     {%- if add_generation_prompt -%}
-      {{- answer -}}
+      {{- 'Answer:' -}}
     {%- endif -%}
     """
 

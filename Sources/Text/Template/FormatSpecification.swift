@@ -60,8 +60,7 @@ struct FormatSpecification {
     return String(String.UnicodeScalarView(text.unicodeScalars.prefix(max(0, precision))))
   }
 
-  private func whole(_ value: RuntimeValue, radix: Int) throws(TemplateFault) -> (sign: String, body: String)
-  {
+  private func whole(_ value: RuntimeValue, radix: Int) throws(TemplateFault) -> (sign: String, body: String) {
     var number = value.integer
     if case .float(let float) = value { number = Int(exactly: float.rounded(.towardZero)) }
     guard let number else {

@@ -49,8 +49,7 @@ enum PercentFormat {
     return value
   }
 
-  private static func specification(_ cursor: inout FormatCursor) throws(TemplateFault) -> FormatSpecification
-  {
+  private static func specification(_ cursor: inout FormatCursor) throws(TemplateFault) -> FormatSpecification {
     var specification = FormatSpecification()
     specification.alignment = ">"
     while let flag = cursor.peek, ["-", "+", " ", "0", "#"].contains(flag) {

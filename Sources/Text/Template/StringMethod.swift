@@ -139,7 +139,8 @@ enum StringMethod: String {
       throw .invalidOperation("'\(rawValue)' needs a width")
     }
     let fill = try given[1].string("fillchar") ?? (self == .zfill ? "0" : " ")
-    let missing = max(0, width - text.unicodeScalars.count)
+    let length = text.unicodeScalars.count
+    let missing = width > length ? width - length : 0
     try budget.spend(text: fill.utf8.count, times: missing)
     switch self {
     case .ljust: return text + String(repeating: fill, count: missing)

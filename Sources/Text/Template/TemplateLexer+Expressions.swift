@@ -34,13 +34,23 @@ extension TemplateLexer {
       while position < source.count, source[position].isNameByte { position += 1 }
       append(.name(text(start..<position)), at: start)
     default:
-      guard let symbol = TemplateToken.Symbol.allCases.first(where: { starts(with: $0.rawValue) }) else {
+      guard let symbol = symbolHere else {
         throw .syntax("a template has no use for the character '\(Unicode.Scalar(source[position]))' here")
       }
       try trackBrackets(symbol)
       position += symbol.rawValue.utf8.count
       append(.symbol(symbol), at: start)
     }
+  }
+
+  /// The longest symbol that stands here.
+  private var symbolHere: TemplateToken.Symbol? {
+    let first = String(Unicode.Scalar(source[position]))
+    if position + 1 < source.count {
+      let both = first + String(Unicode.Scalar(source[position + 1]))
+      if let symbol = TemplateToken.Symbol(rawValue: both) { return symbol }
+    }
+    return TemplateToken.Symbol(rawValue: first)
   }
 
   private mutating func trackBrackets(_ symbol: TemplateToken.Symbol) throws(TemplateFault) {
@@ -56,8 +66,11 @@ extension TemplateLexer {
   private mutating func close(
     _ opening: TemplateToken.Symbol, with symbol: TemplateToken.Symbol
   ) throws(TemplateFault) {
-    guard openBrackets.popLast()?.symbol == opening else {
+    guard let open = openBrackets.popLast() else {
       throw .syntax("'\(symbol.rawValue)' closes nothing that is open")
+    }
+    guard open.symbol == opening else {
+      throw .syntax("'\(symbol.rawValue)' comes before '\(open.symbol.rawValue)' is closed")
     }
   }
 
@@ -67,7 +80,7 @@ extension TemplateLexer {
     let start = position
     if let radix = acceptRadixPrefix() {
       let digits = takeDigits { $0.isHexadecimalDigit }
-      guard let value = Int(digits, radix: radix) else { throw .syntax("malformed number") }
+      guard let value = Int(digits, radix: radix) else { throw .limit("this number leaves the range of 64 bits") }
       return .integer(value)
     }
     // Behind a point, as in `list.1.0`, a number is an index and has no fraction.
@@ -87,7 +100,7 @@ extension TemplateLexer {
     if isFloat, let value = Double(literal) { return .float(value) }
     guard let value = Int(whole) else {
       position = start
-      throw .syntax("the number \(whole) is too large")
+      throw .limit("the number \(whole) leaves the range of 64 bits")
     }
     return .integer(value)
   }

@@ -125,8 +125,11 @@ struct TemplateLexer {
   mutating func skipWhitespace() {
     while position < source.count {
       let length = source[position] < 0x80 ? 1 : (source[position] < 0xE0 ? 2 : 3)
-      let scalars = text(position..<min(position + length, source.count)).unicodeScalars
-      guard let scalar = scalars.first, scalar.isPythonSpace else { return }
+      let scalar =
+        length == 1
+        ? Unicode.Scalar(source[position])
+        : text(position..<min(position + length, source.count)).unicodeScalars.first
+      guard let scalar, scalar.isPythonSpace else { return }
       position += length
     }
   }

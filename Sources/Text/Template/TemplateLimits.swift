@@ -12,8 +12,8 @@ struct TemplateLimits {
   var inputFactor = 64
   /// Bytes of the rendered prompt or of any one string.
   var textLength = 128 << 20
-  /// Statements, expressions and macro calls inside one another while rendering. A level costs up to
-  /// 2 KiB of stack in a debug build and threads may have 512 KiB.
+  /// Bodies, expressions and macro calls inside one another while rendering. A level takes up to
+  /// 1.2 KiB of stack in a release build (8 KiB in a debug build), and threads may have 512 KiB.
   var depth = 160
 
   /// Brackets, operators and blocks inside one another in a template's source.

@@ -84,7 +84,7 @@ struct TemplateParser {
         try expect(.blockEnd)
       default:
         if endings.isEmpty { return (statements, "") }
-        index = max(opening - 1, 0)
+        index = tokens[..<opening].lastIndex { $0.kind == .blockBegin } ?? 0
         throw .syntax("this block has no end: {% \(endings[endings.count - 1]) %} is missing")
       }
     }

@@ -208,7 +208,8 @@ extension TemplateExpression {
 
   /// The name of this expression with `suffixes` behind it.
   func sourceName(with suffixes: ArraySlice<Suffix>) -> String {
-    guard case .name(var path) = kind else { return "this value" }
+    var path = "(…)"
+    if case .name(let name) = kind { path = name } else if suffixes.isEmpty { return "this value" }
     for suffix in suffixes {
       switch suffix.kind {
       case .attribute(let name): path += "." + name

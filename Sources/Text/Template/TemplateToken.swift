@@ -20,8 +20,8 @@ struct TemplateToken {
     case end
   }
 
-  /// Operators and brackets, spelt as in the source; the longer ones are looked for first.
-  enum Symbol: String, CaseIterable {
+  /// Operators and brackets, spelt as in the source.
+  enum Symbol: String {
     case floorDivide = "//"
     case power = "**"
     case equal = "=="
