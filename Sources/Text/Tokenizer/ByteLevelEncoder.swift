@@ -13,7 +13,7 @@ struct ByteLevelEncoder: Sendable {
   init(_ vocabulary: Vocabulary, preTokenizer: PreTokenizer, merges: PackedStrings) throws(TokenizerError) {
     self.preTokenizer = preTokenizer
     self.merges = try MergeTable(merges, vocabulary: vocabulary)
-    byteTokens = ByteAlphabet.spellings.map { vocabulary.id(of: $0.span) }
+    byteTokens = ByteAlphabet.spellings.map { vocabulary.id(of: $0) }
   }
 
   /// Appends the ids of `text` to `ids`.
@@ -43,7 +43,7 @@ struct ByteLevelEncoder: Sendable {
   /// The token that is spelt as `word` is, or nil.
   private func wholeWord(_ word: [UInt8], in vocabulary: Vocabulary) -> Int32? {
     guard word.count <= vocabulary.longestText else { return nil }
-    let id = vocabulary.id(of: word.flatMap { ByteAlphabet.spellings[Int($0)] }.span)
+    let id = vocabulary.id(of: word.flatMap { ByteAlphabet.spellings[Int($0)] })
     return id < 0 ? nil : id
   }
 }

@@ -56,7 +56,7 @@ extension Vocabulary {
 
   private func firstID(among texts: [String]) -> Int? {
     for text in texts {
-      let id = id(of: Array(text.utf8).span)
+      let id = id(of: Array(text.utf8))
       if id >= 0 { return Int(id) }
     }
     return nil

@@ -15,9 +15,9 @@ struct SentencePieceEncoder: Sendable {
     let digits = Array("0123456789ABCDEF".utf8)
     byteTokens = (UInt8.min...UInt8.max).map { byte in
       let name = Array("<0x".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)], UInt8(ascii: ">")]
-      let named = vocabulary.id(of: name.span)
+      let named = vocabulary.id(of: name)
       if named >= 0 { return named }
-      let bare = vocabulary.id(of: [byte].span)
+      let bare = vocabulary.id(of: [byte])
       return bare >= 0 ? bare : Int32(unknown ?? -1)
     }
   }

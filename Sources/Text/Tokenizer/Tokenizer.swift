@@ -181,7 +181,7 @@ extension Tokenizer {
 
   /// The token that the vocabulary spells `text`.
   public func id(of text: some Sequence<UInt8>) -> Int? {
-    let id = vocabulary.id(of: Array(text).span)
+    let id = vocabulary.id(of: Array(text))
     return id < 0 ? nil : Int(id)
   }
 

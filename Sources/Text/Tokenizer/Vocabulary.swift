@@ -87,7 +87,10 @@ struct Vocabulary: Sendable {
     return Int32(id)
   }
 
-  /// The same, after a look whether it is `guess`, which spares the search.
+  /// The id of the token spelt `text`, or -1.
+  func id(of text: [UInt8]) -> Int32 { id(of: text.span) }
+
+  /// The id of the token spelt `text`, or -1; looks first whether it is `guess`, which spares the search.
   func id(of text: Span<UInt8>, guess: Int32) -> Int32 {
     if 0..<count ~= Int(guess), texts.equal(Int(guess), text) { return guess }
     return id(of: text)
