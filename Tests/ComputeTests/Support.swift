@@ -4,7 +4,7 @@ import Compute
 import Foundation
 
 /// The tables this machine runs, by name; `scalar` is always among them.
-let tables: [(name: String, table: hypnos_kernels)] = {
+nonisolated(unsafe) let tables: [(name: String, table: hypnos_kernels)] = {
   var found: [(String, hypnos_kernels)] = []
   while let table = hypnos_available_kernels(found.count) {
     found.append((String(cString: table.pointee.name), table.pointee))
@@ -12,7 +12,7 @@ let tables: [(name: String, table: hypnos_kernels)] = {
   return found
 }()
 
-let scalar = tables.first { $0.name == "scalar" }!.table
+nonisolated(unsafe) let scalar = tables.first { $0.name == "scalar" }!.table
 
 /// Deterministic random numbers.
 struct Random: RandomNumberGenerator {
