@@ -14,7 +14,7 @@ enum TextFragment: Equatable {
 /// Cuts text at its special tokens.
 struct SpecialTokenMatcher: Sendable {
   /// Longest spelling that is searched for; it bounds the work at each place of a text.
-  static let longestSpelling = 1024
+  static let longestSpelling = 256
 
   /// From (node, byte) to the node that follows.
   private var children = PairTable(capacity: 256)
