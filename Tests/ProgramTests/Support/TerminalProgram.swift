@@ -76,6 +76,7 @@ final class TerminalProgram {
     var ready = pollfd(fd: master, events: Int16(POLLIN), revents: 0)
     _ = poll(&ready, 1, deadline.milliseconds)
     if deadline.hasPassed { throw ProgramError.timedOut(waitingFor: what, seen: screen) }
+    guard ready.revents != 0 else { return true }
     let piece = readPiece(master)
     bytes += piece
     screen = String(decoding: bytes, as: UTF8.self)
