@@ -19,8 +19,8 @@ enum ByteAlphabet {
       switch byte {
       case 0x21...0x7E, 0xA1...0xAC, 0xAE...0xFF: return Unicode.Scalar(byte)
       default:
-        // The first of the 68 others becomes U+0100, whose UTF-16 and scalar value are alike.
         defer { next += 1 }
+        // Never a surrogate, so the fallback is never taken.
         return Unicode.Scalar(UInt16(0x100) + UInt16(next)) ?? Unicode.Scalar(byte)
       }
     }
