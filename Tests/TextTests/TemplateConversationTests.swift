@@ -41,7 +41,7 @@ import Testing
       var expected = Outcome.failed
       if let text = entry["expected"]?.string { expected = .text(text) }
       if let message = entry["raised"]?.string { expected = .raised(message) }
-      let prompt = try #require(entry["prompt"]?.boolean)
+      let prompt = entry["prompt"] == true
       let actual = outcome(try ChatTemplate(source: source, name: name), messages, prompt: prompt, variables)
       #expect(actual == expected, "\(name), \(messagesName)")
     }

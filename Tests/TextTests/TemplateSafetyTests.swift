@@ -173,7 +173,7 @@ func onSmallStack<Value: Sendable>(_ body: @escaping @Sendable () -> Value) asyn
     do {
       let budget = TemplateBudget(limits: TemplateLimits(), inputBytes: 0)
       let renderer = TemplateRenderer(variables: [:], now: fixtureTime, budget: budget)
-      if case .namespace(let namespace) = renderer.makeNamespace(["a": .none]) {
+      if case .namespace(let namespace) = try? renderer.makeNamespace(["a": .none]) {
         namespace.fields.set("itself", to: .namespace(namespace))
         leaked = namespace
       }

@@ -38,7 +38,7 @@ struct FormatSpecification {
   ) throws(TemplateFault) -> (sign: String, body: String) {
     switch type {
     case nil:
-      guard precision == nil || value.double == nil else { return try fixed(value) }
+      guard precision == nil || value.double == nil else { return try fixed(value, budget) }
       guard case .integer(let number) = value else { return ("", cut(try value.text(budget))) }
       return (sign(isNegative: number < 0), grouped(String(number.magnitude)))
     case "s": return ("", cut(try value.text(budget)))
@@ -50,7 +50,7 @@ struct FormatSpecification {
       return (sign, digits.uppercased())
     case "o": return try whole(value, radix: 8)
     case "b": return try whole(value, radix: 2)
-    case "f", "F": return try fixed(value)
+    case "f", "F": return try fixed(value, budget)
     case .some(let type): throw .invalidOperation("the format '\(type)' is not supported")
     }
   }
@@ -69,7 +69,9 @@ struct FormatSpecification {
     return (sign(isNegative: number < 0), grouped(String(number.magnitude, radix: radix)))
   }
 
-  private func fixed(_ value: RuntimeValue) throws(TemplateFault) -> (sign: String, body: String) {
+  private func fixed(
+    _ value: RuntimeValue, _ budget: TemplateBudget
+  ) throws(TemplateFault) -> (sign: String, body: String) {
     guard let number = value.double else {
       throw .invalidOperation("a number is needed to format, not \(value.typeName)")
     }
@@ -77,6 +79,8 @@ struct FormatSpecification {
     guard decimals <= Double.decimalsLimit else {
       throw .limit("a number is formatted with more than \(Double.decimalsLimit) decimals")
     }
+    // The exact decimal expansion of a large or tiny number takes thousands of small operations.
+    try budget.spend(16 << 10)
     guard number.isFinite else { return (sign(isNegative: number < 0), number.magnitude.shortestText) }
     return (sign(isNegative: number.sign == .minus), grouped(number.fixedMagnitude(decimals: decimals)))
   }

@@ -16,7 +16,7 @@ extension TemplateRenderer {
     switch function {
     case .range: return try range(arguments)
     case .dict: return .dictionary(try RuntimeValue.Dictionary(try fields(arguments, of: "dict")))
-    case .namespace: return makeNamespace(try fields(arguments, of: "namespace"))
+    case .namespace: return try makeNamespace(try fields(arguments, of: "namespace"))
     case .raiseException:
       throw .raised(try arguments.single("message", of: "raise_exception").text(budget))
     case .strftimeNow:

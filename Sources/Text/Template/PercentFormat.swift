@@ -29,11 +29,14 @@ enum PercentFormat {
         output += text
       }
     }
-    if case .dictionary = values { return output }
-    guard pending.isEmpty || usesNames else {
-      throw .invalidOperation("there are more values than the format asks for")
+    switch values {
+    case .dictionary, .list, .undefined: return output  // Python lets what has elements be more than is asked for.
+    default:
+      guard pending.isEmpty || usesNames else {
+        throw .invalidOperation("there are more values than the format asks for")
+      }
+      return output
     }
-    return output
   }
 
   private static func acceptName(_ cursor: inout FormatCursor) throws(TemplateFault) -> String? {

@@ -28,7 +28,7 @@ extension RuntimeValue {
       return Self.position(position, count: elements.values.count).map { elements.values[$0] } ?? .undefined
     case (.string(let text), _):
       guard let position = index.integer else { break }
-      try budget.spend(text.utf8.count / 16)
+      try budget.spend(text.utf8.count)
       let scalars = text.unicodeScalars
       return Self.position(position, count: scalars.count).map { position in
         .string(String(scalars[scalars.index(scalars.startIndex, offsetBy: position)]))

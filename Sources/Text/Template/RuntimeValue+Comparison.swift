@@ -8,7 +8,7 @@ extension RuntimeValue {
     switch (self, other) {
     case (.undefined, .undefined), (.none, .none): return true
     case (.string(let left), .string(let right)):
-      try budget.spend(min(left.utf8.count, right.utf8.count) / 16)
+      try budget.spend(min(left.utf8.count, right.utf8.count))
       return left.hasSameBytes(as: right)
     case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
       return try Self.areEqual(left.values, right.values, budget)
@@ -49,7 +49,7 @@ extension RuntimeValue {
     try budget.spend(16)
     switch (self, other) {
     case (.string(let left), .string(let right)):
-      try budget.spend(min(left.utf8.count, right.utf8.count) / 16)
+      try budget.spend(min(left.utf8.count, right.utf8.count))
       return left.utf8.lexicographicallyPrecedes(right.utf8)
     case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
       for (left, right) in zip(left.values, right.values) where try !left.isEqual(to: right, budget) {

@@ -31,6 +31,7 @@ extension RuntimeValue {
         value.isFinite ? value.shortestText : (value.isNaN ? "NaN" : (value < 0 ? "-Infinity" : "Infinity"))
     case .string(let text):
       try budget.spend(text: text.utf8.count)
+      try budget.spend(scalarsOf: text)
       output.appendJSONString(text, asciiOnly: layout.asciiOnly)
     case .list(let elements), .tuple(let elements):
       try append(elements.values, between: "[", "]", to: &output, layout, level: level, budget) {

@@ -31,6 +31,7 @@ extension RuntimeValue {
     case .float(let value): output += value.shortestText
     case .string(let text):
       try budget.spend(text: text.utf8.count)
+      try budget.spend(scalarsOf: text)
       output += text.pythonRepresentation
     case .list(let elements):
       try append(elements.values, between: "[", "]", to: &output, budget)

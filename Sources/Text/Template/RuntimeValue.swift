@@ -263,7 +263,7 @@ extension RuntimeValue {
     switch self {
     case .undefined: return 0
     case .string(let text):
-      try budget.spend(text.utf8.count / 16)
+      try budget.spend(text.utf8.count)
       return text.unicodeScalars.count
     case .list(let elements), .tuple(let elements): return elements.values.count
     case .dictionary(let dictionary): return dictionary.fields.count

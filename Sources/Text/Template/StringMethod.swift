@@ -12,7 +12,7 @@ enum StringMethod: String {
   func call(
     on text: String, _ arguments: EvaluatedArguments, _ budget: TemplateBudget
   ) throws(TemplateFault) -> RuntimeValue {
-    try budget.spend(text.utf8.count)
+    try budget.spend(scalarsOf: text)
     switch self {
     case .strip, .lstrip, .rstrip:
       let trimmed = try (arguments.bound(to: ["chars"], of: rawValue)[0]).string("chars")

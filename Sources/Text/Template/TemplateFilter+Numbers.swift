@@ -59,6 +59,7 @@ extension TemplateRenderer {
     if method == "common", value.integer != nil, precision >= 0 { return try value.unaryPlus() }
     guard number.isFinite else { return .float(number) }
     if method == "common", precision >= 0 {
+      try budget.spend(16 << 10)
       let magnitude = Double(number.fixedMagnitude(decimals: precision)) ?? number.magnitude
       return .float(number.sign == .minus ? -magnitude : magnitude)
     }
@@ -67,7 +68,9 @@ extension TemplateRenderer {
     let rule: FloatingPointRoundingRule =
       method == "ceil" ? .up : (method == "floor" ? .down : .toNearestOrEven)
     let rounded = scaled.rounded(rule)
-    return .float(precision >= 0 ? rounded / unit : rounded * unit)
+    let result = precision >= 0 ? rounded / unit : rounded * unit
+    guard method == "common", value.integer != nil else { return .float(result) }
+    return Int(exactly: result).map { .integer($0) } ?? .float(result)
   }
 }
 

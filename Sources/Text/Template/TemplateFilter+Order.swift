@@ -8,7 +8,7 @@ extension TemplateRenderer {
     case .sort:
       let given = try arguments.bound(to: ["reverse", "case_sensitive", "attribute"], of: "sort")
       let elements = try value.iterated(budget)
-      let keys = try sortKeys(elements, path: given[2], caseSensitive: given[1]?.isTrue ?? false)
+      let keys = try sortTuples(elements, paths: given[2], caseSensitive: given[1]?.isTrue ?? false)
       return try .list(try order(keys, descending: given[0]?.isTrue ?? false).map { elements[$0] })
     case .dictsort: return try sortFields(value, arguments)
     case .unique:
@@ -22,25 +22,33 @@ extension TemplateRenderer {
     }
   }
 
+  /// What `sort` compares: the elements, or one or several of their attributes (with commas between
+  /// the paths), one after the other.
+  private func sortTuples(
+    _ elements: [RuntimeValue], paths: RuntimeValue?, caseSensitive: Bool
+  ) throws(TemplateFault) -> [RuntimeValue] {
+    guard let paths, !paths.isNone else {
+      return try sortKeys(elements, path: nil, caseSensitive: caseSensitive)
+    }
+    var separate = [paths]
+    if case .string(let text) = paths { separate = text.split(separator: ",").map { .string(String($0)) } }
+    let columns = try separate.map { path throws(TemplateFault) in
+      try sortKeys(elements, path: path, caseSensitive: caseSensitive)
+    }
+    return try elements.indices.map { row throws(TemplateFault) in try .tuple(columns.map { $0[row] }) }
+  }
+
   /// What each element is compared by: itself or an attribute, strings in lower case unless their
-  /// case counts. Several attributes, with commas between them, are compared one after the other.
+  /// case counts.
   private func sortKeys(
     _ elements: [RuntimeValue], path: RuntimeValue?, caseSensitive: Bool
   ) throws(TemplateFault) -> [RuntimeValue] {
-    func folded(_ value: RuntimeValue) throws(TemplateFault) -> RuntimeValue {
-      guard !caseSensitive, case .string(let text) = value else { return value }
-      try budget.spend(text: text.utf8.count)
+    try elements.map { element throws(TemplateFault) in
+      var key = element
+      if let path, !path.isNone { key = try attribute(path, of: element) }
+      guard !caseSensitive, case .string(let text) = key else { return key }
+      try budget.spend(scalarsOf: text)
       return .string(text.lowercased())
-    }
-    return try elements.map { element throws(TemplateFault) in
-      guard let path, !path.isNone else { return try folded(element) }
-      guard case .string(let paths) = path, paths.contains(",") else {
-        return try folded(try attribute(path, of: element))
-      }
-      return try .tuple(
-        paths.split(separator: ",").map { path throws(TemplateFault) in
-          try folded(try attribute(.string(String(path)), of: element))
-        })
     }
   }
 

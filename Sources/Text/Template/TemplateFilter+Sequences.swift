@@ -126,7 +126,8 @@ extension TemplateRenderer {
 
   /// `map('filter', arguments…)` or `map(attribute='path', default=…)`.
   func map(_ value: RuntimeValue, _ arguments: EvaluatedArguments) throws(TemplateFault) -> RuntimeValue {
-    let elements = try value.iterated(budget)
+    // Like Jinja, `map` and `select` take whatever is false, None included, for an empty list.
+    let elements = value.isTrue ? try value.iterated(budget) : []
     var mapped: [RuntimeValue] = []
     if arguments.positional.isEmpty, let path = arguments.named.first(where: { $0.name == "attribute" }) {
       let fallback = arguments.named.first { $0.name == "default" }?.value
@@ -167,7 +168,7 @@ extension TemplateRenderer {
     let test = rest.positional.isEmpty ? nil : try rest.positional.removeFirst().requireString()
     let keeps = filter == .select || filter == .selectattr
     var kept: [RuntimeValue] = []
-    for element in try value.iterated(budget) {
+    for element in value.isTrue ? try value.iterated(budget) : [] {
       try enter()
       defer { leave() }
       let tested = try path.map { path throws(TemplateFault) in try attribute(path, of: element) } ?? element

@@ -6,7 +6,7 @@ extension TemplateRenderer {
     _ filter: TemplateFilter, to text: String, _ arguments: EvaluatedArguments
   ) throws(TemplateFault) -> RuntimeValue {
     let name = filter.rawValue
-    try budget.spend(text: text.utf8.count)
+    try budget.spend(scalarsOf: text)
     switch filter {
     case .trim:
       let characters = try arguments.bound(to: ["chars"], of: name)[0].string("chars")

@@ -9,7 +9,7 @@ struct TemplateLimits {
   /// them, so what the input itself holds is granted on top, `inputFactor` times.
   var work = 256 << 20
   /// How many times each byte of input may be copied or scanned.
-  var inputFactor = 64
+  var inputFactor = 256
   /// Bytes of the rendered prompt or of any one string.
   var textLength = 128 << 20
   /// Bodies, expressions and macro calls inside one another while rendering. A level takes up to
@@ -48,6 +48,11 @@ final class TemplateBudget {
   func spend(_ bytes: Int) throws(TemplateFault) {
     guard bytes <= work else { throw .limit("the template handles more text than is allowed") }
     work -= bytes
+  }
+
+  /// Pays for a walk through `text` scalar by scalar, which takes far longer than copying its bytes.
+  func spend(scalarsOf text: String) throws(TemplateFault) {
+    try spend(text.utf8.count * 8)
   }
 
   /// Pays for `count` values in a list.

@@ -57,13 +57,15 @@ final class TemplateRenderer {
     output += text
   }
 
-  func makeNamespace(_ fields: OrderedFields<RuntimeValue>) -> RuntimeValue {
+  func makeNamespace(_ fields: OrderedFields<RuntimeValue>) throws(TemplateFault) -> RuntimeValue {
+    try budget.spend(256)
     let namespace = Namespace(fields)
     namespaces.append(namespace)
     return .namespace(namespace)
   }
 
-  func makeMacro(_ definition: MacroDefinition) -> RuntimeValue {
+  func makeMacro(_ definition: MacroDefinition) throws(TemplateFault) -> RuntimeValue {
+    try budget.spend(1024)
     if capturedScopes.last !== scope { capturedScopes.append(scope) }
     return .macro(Macro(definition, scope: scope))
   }
@@ -113,7 +115,7 @@ final class TemplateRenderer {
       return try executeFiltered(body, filters) { (value) throws(TemplateFault) in
         try self.assign(value, to: target)
       }
-    case .macro(let definition): scope.variables[definition.name] = makeMacro(definition)
+    case .macro(let definition): scope.variables[definition.name] = try makeMacro(definition)
     case .callBlock(let definition, let call): try executeCallBlock(definition, call)
     case .filterBody(let filters, let body):
       return try executeFiltered(body, filters) { (value) throws(TemplateFault) in
@@ -200,7 +202,7 @@ final class TemplateRenderer {
     else { return }
     let callee = try evaluateChain(base, Array(suffixes.dropLast()))
     var arguments = try evaluate(written)
-    arguments.named.append(("caller", makeMacro(definition)))
+    arguments.named.append(("caller", try makeMacro(definition)))
     try write(try self.call(callee, arguments, named: call.sourceName).text(budget))
   }
 

@@ -19,10 +19,10 @@ extension TemplateRenderer {
       guard let divisor = try (arguments.single("num", of: name) as RuntimeValue?).integer("num") else {
         return false
       }
-      return try isDivisible(value, by: divisor)
+      return try remainder(of: value, by: divisor) == 0
     case "even", "odd":
       try arguments.none(of: name)
-      return try isDivisible(value, by: 2) == (name == "even")
+      return try remainder(of: value, by: 2) == (name == "even" ? 0 : 1)
     case "lower", "upper":
       try arguments.none(of: name)
       let method = name == "lower" ? StringMethod.islower : .isupper
@@ -78,10 +78,9 @@ extension TemplateRenderer {
     }
   }
 
-  private func isDivisible(_ value: RuntimeValue, by divisor: Int) throws(TemplateFault) -> Bool {
+  private func remainder(of value: RuntimeValue, by divisor: Int) throws(TemplateFault) -> Double? {
     if value.isUndefined { throw .undefined("a value that is tested for divisibility is not defined") }
-    let remainder = try RuntimeValue.arithmetic(value, .modulo, .integer(divisor), budget)
-    return remainder.double == 0
+    return try RuntimeValue.arithmetic(value, .modulo, .integer(divisor), budget).double
   }
 }
 
