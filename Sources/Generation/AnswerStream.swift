@@ -26,7 +26,7 @@ struct AnswerStream {
     guard !isStopped else { return "" }
     guard !stops.isEmpty else { return text }
     held += text.utf8
-    if let found = stops.compactMap({ held.firstRange(of: $0)?.lowerBound }).min() {
+    if let found = stops.compactMap({ ByteSearch(pattern: $0).first(in: held)?.lowerBound }).min() {
       isStopped = true
       return String(decoding: held[..<found], as: UTF8.self)
     }

@@ -36,7 +36,7 @@ public struct PromptBuilder {
   /// The template in use; nil for a base model.
   public let template: ChatTemplate?
   private let modelName: String
-  private let controlTexts: [[UInt8]]
+  private let controlTokens: [(text: String, search: ByteSearch)]
 
   /// A builder with `template`, or the checkpoint's own where that is nil.
   public init(_ checkpoint: Checkpoint, template: ChatTemplate? = nil) throws(TemplateError) {
@@ -50,8 +50,10 @@ public struct PromptBuilder {
       self.template = nil
     }
     let tokenizer = checkpoint.tokenizer
-    controlTexts = (0..<tokenizer.vocabularySize).filter { tokenizer.isControl($0) }
-      .map { Array(tokenizer.text(of: $0)) }.filter { !$0.isEmpty }
+    controlTokens = (0..<tokenizer.vocabularySize).filter { tokenizer.isControl($0) }.map { id in
+      let text = Array(tokenizer.text(of: id))
+      return (String(decoding: text, as: UTF8.self), ByteSearch(pattern: text))
+    }
   }
 
   /// The text of the prompt, special tokens as the template writes them.
@@ -100,10 +102,10 @@ public struct PromptBuilder {
     var from = 0
     for message in messages {
       let content = Array(message.content.utf8)
-      guard let token = controlTexts.first(where: { content.firstRange(of: $0) != nil }) else { continue }
+      guard let token = controlTokens.first(where: { $0.search.first(in: content) != nil }) else { continue }
       let trimmed = content.trimmed()
-      guard let found = text[from...].firstRange(of: trimmed) else {
-        throw .specialTokenInMessage(String(decoding: token, as: UTF8.self))
+      guard let found = ByteSearch(pattern: trimmed).first(in: text, from: from) else {
+        throw .specialTokenInMessage(token.text)
       }
       ranges.append(found)
       from = found.upperBound

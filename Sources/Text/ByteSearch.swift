@@ -1,7 +1,8 @@
-// Finds one text in another in linear time (Knuth, Morris and Pratt), whatever a template makes the
+// Finds one text in another in linear time (Knuth, Morris and Pratt), whatever a template or a person makes the
 // two look like. Bytes suffice: UTF-8 never matches in the middle of a character.
 
-struct ByteSearch {
+/// A search for one run of bytes.
+public struct ByteSearch: Sendable {
   private let pattern: [UInt8]
   /// For each prefix of the pattern, how much of it is also its own end.
   private let overlaps: [Int]
@@ -9,7 +10,8 @@ struct ByteSearch {
   /// Prepares a search for `text`, which must not be empty.
   init(_ text: String) { self.init(pattern: Array(text.utf8)) }
 
-  private init(pattern: [UInt8]) {
+  /// Prepares a search for `pattern`; an empty one is found nowhere.
+  public init(pattern: [UInt8]) {
     var overlaps = [0]
     var matched = 0
     for byte in pattern.dropFirst() {
@@ -22,7 +24,8 @@ struct ByteSearch {
   }
 
   /// Where the pattern next stands in `bytes`, at `start` or later.
-  func first(in bytes: [UInt8], from start: Int = 0) -> Range<Int>? {
+  public func first(in bytes: [UInt8], from start: Int = 0) -> Range<Int>? {
+    guard !pattern.isEmpty else { return nil }
     var matched = 0
     var position = start
     while position < bytes.count {
