@@ -47,7 +47,7 @@ import Testing
     let model = Transformer(checkpoint, threads: 2)
     var divergences: [Double] = []
     for prompt in prompts {
-      #expect(checkpoint.tokenizer.encode(Array(prompt.prompt.utf8), parseSpecial: false) == prompt.ids)
+      #expect(checkpoint.tokenizer.encode(Array(prompt.prompt.utf8), parseSpecial: true) == prompt.ids)
       let store = try model.makeStore(capacity: 256)
       let batch = prompt.ids.enumerated().map { BatchRow(token: $1, store: store, position: $0) }
       let logits = try model.forward(batch, logitRows: Array(batch.indices))
