@@ -36,6 +36,14 @@ import Testing
     $0.offset == 0 || FileManager.default.fileExists(atPath: $0.element.path)
   }.map(\.element)
 
+  /// The reference's ids, but for " ½" in one prompt. Its tokenizer left out the smollm pre-tokenizer's rule that
+  /// every number (Unicode N, the fraction too) is a word of its own; llama.cpp, whose ids are the ones to meet,
+  /// gives [216, 16738] for these bytes on this checkpoint.
+  private static func asLlamaCpp(_ ids: [Int32], checkpoint: String) -> [Int32] {
+    guard checkpoint.hasPrefix("SmolLM2"), let place = ids.firstIndex(of: 3351), ids[place + 1] == 138 else { return ids }
+    return Array(ids[..<place]) + [216, 16738] + Array(ids[(place + 2)...])
+  }
+
   @Test(arguments: present) func idsLogitsAndGreedyText(reference: Reference) throws {
     let url = try #require(
       Bundle.module.url(forResource: "Fixtures/" + reference.fixture, withExtension: "jsonl"))
@@ -47,7 +55,8 @@ import Testing
     let model = Transformer(checkpoint, threads: 2)
     var divergences: [Double] = []
     for prompt in prompts {
-      #expect(checkpoint.tokenizer.encode(Array(prompt.prompt.utf8), parseSpecial: true) == prompt.ids)
+      let ids = checkpoint.tokenizer.encode(Array(prompt.prompt.utf8), parseSpecial: true)
+      #expect(ids == Self.asLlamaCpp(prompt.ids, checkpoint: reference.checkpoint))
       let store = try model.makeStore(capacity: 256)
       let batch = prompt.ids.enumerated().map { BatchRow(token: $1, store: store, position: $0) }
       let logits = try model.forward(batch, logitRows: Array(batch.indices))
