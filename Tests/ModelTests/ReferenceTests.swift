@@ -40,7 +40,9 @@ import Testing
   /// every number (Unicode N, the fraction too) is a word of its own; llama.cpp, whose ids are the ones to meet,
   /// gives [216, 16738] for these bytes on this checkpoint.
   private static func asLlamaCpp(_ ids: [Int32], checkpoint: String) -> [Int32] {
-    guard checkpoint.hasPrefix("SmolLM2"), let place = ids.firstIndex(of: 3351), ids[place + 1] == 138 else { return ids }
+    guard checkpoint.hasPrefix("SmolLM2"), let place = ids.firstIndex(of: 3351), ids[place + 1] == 138 else {
+      return ids
+    }
     return Array(ids[..<place]) + [216, 16738] + Array(ids[(place + 2)...])
   }
 
