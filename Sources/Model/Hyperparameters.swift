@@ -36,6 +36,10 @@ public struct Hyperparameters: Sendable {
     return index % period != period - 1
   }
 
+  /// The widest a layer can be: more than twice the largest llama's, and little enough that a damaged or hostile
+  /// file cannot make a batch's working memory grow without bound.
+  static let widthLimit = 1 << 17
+
   /// Reads and checks the metadata of `file`.
   init(_ file: GGUFFile) throws(ModelError) {
     let reader = try ParameterReader(file)
@@ -44,8 +48,8 @@ public struct Hyperparameters: Sendable {
       throw .unsupported(path: reader.path, feature: "a mixture of experts")
     }
     layers = try reader.positive("block_count", atMost: 4096)
-    width = try reader.positive("embedding_length", atMost: 1 << 20)
-    feedForwardWidth = try reader.positive("feed_forward_length", atMost: 1 << 22)
+    width = try reader.positive("embedding_length", atMost: Hyperparameters.widthLimit)
+    feedForwardWidth = try reader.positive("feed_forward_length", atMost: Hyperparameters.widthLimit)
     heads = try reader.positive("attention.head_count", atMost: 1 << 14)
     keyValueHeads = try reader.positive("attention.head_count_kv", atMost: heads, default: heads)
     guard heads % keyValueHeads == 0 else {
@@ -58,6 +62,9 @@ public struct Hyperparameters: Sendable {
     let valueSize = try reader.positive("attention.value_length", atMost: 1 << 12, default: headSize)
     guard valueSize == headSize, headSize % 2 == 0 else {
       throw reader.wrong("attention.value_length", "heads of \(headSize) and \(valueSize) values are not supported")
+    }
+    guard heads * headSize <= Hyperparameters.widthLimit else {
+      throw reader.wrong("attention.head_count", "\(heads) heads of \(headSize) values are too wide")
     }
     trainedContext = try reader.positive("context_length", atMost: 1 << 30)
     epsilon = Float(try reader.number("attention.layer_norm_rms_epsilon", in: 0...1, default: 1e-5))

@@ -37,7 +37,8 @@ import Testing
     ("block_count", 0), ("block_count", -1), ("embedding_length", 0), ("attention.head_count", 0),
     ("attention.head_count", 3), ("attention.head_count_kv", 0), ("attention.head_count_kv", 5),
     ("feed_forward_length", 0), ("context_length", 0), ("rope.dimension_count", 3),
-    ("rope.dimension_count", 64), ("embedding_length", Int(Int32.max)),
+    ("rope.dimension_count", 64), ("embedding_length", Int(Int32.max)), ("feed_forward_length", 1 << 18),
+    ("attention.head_count", 1 << 14),
   ])
   func impossibleSizes(key: String, value: Int) {
     guard case .value(_, let found, let offset, _) = failure({ $0.values[key] = .int32(Int32(value)) }) else {
