@@ -27,13 +27,17 @@ ALWAYS_INLINE void store_halves(uint16_t *p, floats x) {
   }
 }
 
-enum { PANEL_ROWS = 16, PANEL_COLUMNS = 3, STREAM_COLUMNS = 4, PREFETCH = 4096 };
+enum { PANEL_ROWS = 16, PANEL_COLUMNS = 3, STREAM_COLUMNS = 4, STREAM_ROWS = 2, FILL_ROWS = 8, PREFETCH = 4096 };
+
+typedef __m256 partial_sums;
 
 // Codes of the four blocks; scales and minima of the four blocks, or of their halves.
 typedef struct {
   __m256i codes[4];
   __m128 scales[2], minima[2];
 } group;
+
+#include "panel.h"
 
 ALWAYS_INLINE __m256i load_256(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 
@@ -242,6 +246,11 @@ ALWAYS_INLINE void stream_group(
 // Adds one row's four partial sums in order.
 ALWAYS_INLINE float finish_row(__m128 p) { return ((p[0] + p[1]) + p[2]) + p[3]; }
 
+ALWAYS_INLINE void finish_rows(__m256 partial, float out[2]) {
+  out[0] = finish_row(_mm256_castps256_ps128(partial));
+  out[1] = finish_row(_mm256_extractf128_ps(partial, 1));
+}
+
 // Eight registers of eight 32-bit words, rows become columns.
 ALWAYS_INLINE void transpose(__m256i r[8]) {
   __m256i t[8];
@@ -260,30 +269,6 @@ ALWAYS_INLINE void transpose(__m256i r[8]) {
     t[i + 4] = _mm256_permute2x128_si256(r[i], r[i + 4], 0x31);
   }
   for (int i = 0; i < 8; i++) r[i] = t[i];
-}
-
-// A panel in the scratch, laid out as in the AVX-512 kernels but 16 rows high.
-typedef struct {
-  uint8_t *codes;
-  float *scales, *minima;
-  size_t groups;
-} panel;
-
-ALWAYS_INLINE panel panel_in(void *scratch, size_t groups) {
-  uint8_t *codes = scratch;
-  float *scales = (float *)(codes + groups * 4 * 32 * PANEL_ROWS);
-  return (panel){codes, scales, scales + groups * 4 * 2 * PANEL_ROWS, groups};
-}
-
-ALWAYS_INLINE void store_scales(
-  const group *g, int half, size_t row, size_t index, size_t groups, int minima, float *out) {
-  for (int r = 0; r < 8; r += 4) {
-    __m128 v[4];
-    for (int i = 0; i < 4; i++) v[i] = minima ? g[r + i].minima[half] : g[r + i].scales[half];
-    _MM_TRANSPOSE4_PS(v[0], v[1], v[2], v[3]);
-    for (size_t i = 0; i < 4; i++)
-      _mm_storeu_ps(out + ((i * groups + index) * 2 + (size_t)half) * PANEL_ROWS + row + (size_t)r, v[i]);
-  }
 }
 
 // Eight rows' group `index` goes to rows `row` to `row + 7` of the panel.
@@ -391,115 +376,8 @@ PANEL_SHAPE(2, 2, 1)
 PANEL_SHAPE(3, 2, 0)
 PANEL_SHAPE(6, 2, 0)
 
-typedef void (*panel_function)(
-  const panel *, int, const hypnos_column *, int, float[PANEL_COLUMNS][PANEL_ROWS]);
-
-static void multiply_columns(
-  const panel *p, panel_function function, int shift, size_t width, const uint8_t *columns, size_t column_count,
-  size_t row_count, float *out, size_t out_stride) {
-  size_t column_bytes = hypnos_column_bytes(width);
-  for (size_t c = 0; c < column_count; c += PANEL_COLUMNS) {
-    int count = column_count - c < PANEL_COLUMNS ? (int)(column_count - c) : PANEL_COLUMNS;
-    hypnos_column tile[PANEL_COLUMNS];
-    for (int i = 0; i < count; i++) tile[i] = hypnos_column_at(columns + (c + i) * column_bytes, width);
-    _Alignas(64) float result[PANEL_COLUMNS][PANEL_ROWS];
-    function(p, shift, tile, count, result);
-    for (int i = 0; i < count; i++) memcpy(out + (c + i) * out_stride, result[i], row_count * sizeof(float));
-  }
-}
-
-#define LOAD_ROWS(name, number, how_many) \
-  for (size_t r = 0; r < how_many; r++) { \
-    const uint8_t *row = rows + (r < row_count ? r : row_count - 1) * row_bytes; \
-    if (i < whole) { \
-      load_##name(row, i, &g[r]); \
-    } else { \
-      padded_group padded; \
-      pad_group(row, i, tail, small_block_bytes(number), &padded); \
-      load_##name(padded.bytes, 0, &g[r]); \
-    } \
-  }
-
-#define FORMAT(name, number, shift, halves, minimum, bits) \
-  ALWAYS_INLINE void stream_##name( \
-    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const hypnos_column *columns, \
-    int count, float *out, size_t out_stride) { \
-    size_t whole = width / HYPNOS_GROUP, tail = width % HYPNOS_GROUP / HYPNOS_BLOCK; \
-    size_t group_bytes = row_bytes / (whole + (tail > 0)); \
-    __m256 partial[STREAM_COLUMNS]; \
-    for (int c = 0; c < count; c++) partial[c] = _mm256_setzero_ps(); \
-    for (size_t i = 0; i < whole + (tail > 0); i++) { \
-      group g[2]; \
-      LOAD_ROWS(name, number, 2) \
-      for (size_t line = 0; line < 2 * group_bytes + 63; line += 64) \
-        _mm_prefetch((const char *)rows + i * 2 * group_bytes + PREFETCH + line, _MM_HINT_T0); \
-      stream_group(g, shift, halves, minimum, bits, columns, count, i, partial); \
-    } \
-    for (int c = 0; c < count; c++) { \
-      out[c * out_stride] = finish_row(_mm256_castps256_ps128(partial[c])); \
-      if (row_count > 1) out[c * out_stride + 1] = finish_row(_mm256_extractf128_ps(partial[c], 1)); \
-    } \
-  } \
-  static void stream_rows_##name( \
-    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const hypnos_column *columns, \
-    int count, float *out, size_t out_stride) { \
-    for (size_t r = 0; r < row_count; r += 2) { \
-      const uint8_t *two = rows + r * row_bytes; \
-      float *target = out + r; \
-      switch (count) { \
-        case 1: stream_##name(two, row_bytes, row_count - r, width, columns, 1, target, out_stride); break; \
-        case 2: stream_##name(two, row_bytes, row_count - r, width, columns, 2, target, out_stride); break; \
-        case 3: stream_##name(two, row_bytes, row_count - r, width, columns, 3, target, out_stride); break; \
-        default: stream_##name(two, row_bytes, row_count - r, width, columns, 4, target, out_stride); break; \
-      } \
-    } \
-  } \
-  static void fill_panel_##name( \
-    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const panel *p, size_t first) { \
-    size_t whole = width / HYPNOS_GROUP, tail = width % HYPNOS_GROUP / HYPNOS_BLOCK; \
-    for (size_t i = 0; i < whole + (tail > 0); i++) { \
-      group g[8]; \
-      LOAD_ROWS(name, number, 8) \
-      store_group(g, halves, minimum, first, i, p); \
-    } \
-  } \
-  static void multiply_##name( \
-    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const uint8_t *columns, \
-    size_t column_count, float *out, size_t out_stride, void *scratch) { \
-    if (column_count <= STREAM_COLUMNS) { \
-      hypnos_column few[STREAM_COLUMNS]; \
-      for (size_t c = 0; c < column_count; c++) \
-        few[c] = hypnos_column_at(columns + c * hypnos_column_bytes(width), width); \
-      stream_rows_##name(rows, row_bytes, row_count, width, few, (int)column_count, out, out_stride); \
-      return; \
-    } \
-    panel p = panel_in(scratch, (width + HYPNOS_GROUP - 1) / HYPNOS_GROUP); \
-    panel_function function = PANEL_FOR(bits, halves, minimum); \
-    for (size_t r = 0; r < row_count; r += PANEL_ROWS) { \
-      size_t count = row_count - r < PANEL_ROWS ? row_count - r : PANEL_ROWS; \
-      for (size_t first = 0; first < PANEL_ROWS; first += 8) { \
-        size_t from = first < count ? first : 0; \
-        fill_panel_##name(rows + (r + from) * row_bytes, row_bytes, count - from, width, &p, first); \
-      } \
-      multiply_columns(&p, function, shift, width, columns, column_count, count, out + r, out_stride); \
-    } \
-  }
 #define PANEL_FOR(bits, halves, minimum) multiply_panel_##bits##halves##minimum
-HYPNOS_QUANTIZED_FORMATS(FORMAT)
-
-static void multiply(
-  int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const void *columns,
-  size_t column_count, float *out, size_t out_stride, void *scratch) {
-  switch (format) {
-#define AS(name, number, shift, halves, minimum, bits) \
-  case number: \
-    multiply_##name(rows, row_bytes, row_count, width, columns, column_count, out, out_stride, scratch); \
-    break;
-    HYPNOS_QUANTIZED_FORMATS(AS)
-#undef AS
-    default: break;
-  }
-}
+#include "products.h"
 
 const hypnos_kernels hypnos_avx2_kernels = {.name = "avx2", .multiply = multiply, HYPNOS_FLOAT_KERNELS};
 

@@ -19,13 +19,17 @@ ALWAYS_INLINE void store_halves(uint16_t *p, floats x) {
   _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
-enum { PANEL_ROWS = 32, PANEL_COLUMNS = 6, STREAM_COLUMNS = 4, PREFETCH = 4096 };
+enum { PANEL_ROWS = 32, PANEL_COLUMNS = 6, STREAM_COLUMNS = 4, STREAM_ROWS = 4, FILL_ROWS = 16, PREFETCH = 4096 };
+
+typedef __m512 partial_sums;
 
 // Codes of blocks 0 and 1, and 2 and 3; scales and minima of the four blocks, or of their halves.
 typedef struct {
   __m512i codes[2];
   __m128 scales[2], minima[2];
 } group;
+
+#include "panel.h"
 
 ALWAYS_INLINE __m512i broadcast_256(const void *p) {
   return _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)p));
@@ -266,8 +270,9 @@ ALWAYS_INLINE __m512i repeat_ints(const int32_t *four) {
 
 // Adds one group of four rows to the partial sums of `count` columns.
 ALWAYS_INLINE void stream_group(
-  const group g[4], int shift, int halves, int minimum, const hypnos_column *columns, int count, size_t index,
-  __m512 *partial) {
+  const group g[4], int shift, int halves, int minimum, int bits, const hypnos_column *columns, int count,
+  size_t index, __m512 *partial) {
+  (void)bits;
   for (int c = 0; c < count; c++) {
     const hypnos_column *column = columns + c;
     __m512i sums[2];
@@ -322,30 +327,6 @@ ALWAYS_INLINE void transpose(__m512i r[16]) {
     r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
     r[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
     r[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
-  }
-}
-
-// A panel in the scratch: for each block in the order it is summed, 8 times 32 rows of 4 codes; behind the
-// codes the scales, [block][half][32 rows], and as many minima. The order: all blocks that lie first in their
-// group, then the second ones, the third, the fourth.
-typedef struct {
-  uint8_t *codes;
-  float *scales, *minima;
-  size_t groups;
-} panel;
-
-ALWAYS_INLINE panel panel_in(void *scratch, size_t groups) {
-  uint8_t *codes = scratch;
-  float *scales = (float *)(codes + groups * 4 * 32 * PANEL_ROWS);
-  return (panel){codes, scales, scales + groups * 4 * 2 * PANEL_ROWS, groups};
-}
-
-ALWAYS_INLINE void store_scales(const group *g, int half, size_t row, size_t index, size_t groups, int minima, float *out) {
-  for (int r = 0; r < 16; r += 4) {
-    __m128 v[4];
-    for (int i = 0; i < 4; i++) v[i] = minima ? g[r + i].minima[half] : g[r + i].scales[half];
-    _MM_TRANSPOSE4_PS(v[0], v[1], v[2], v[3]);
-    for (size_t i = 0; i < 4; i++) _mm_storeu_ps(out + ((i * groups + index) * 2 + half) * PANEL_ROWS + row + r, v[i]);
   }
 }
 
@@ -449,119 +430,8 @@ PANEL_SHAPE(11, 1, 1)
 PANEL_SHAPE(20, 2, 0)
 PANEL_SHAPE(21, 2, 1)
 
-typedef void (*panel_function)(
-  const panel *, int, const hypnos_column *, int, float[PANEL_COLUMNS][PANEL_ROWS]);
-
-static void multiply_columns(
-  const panel *p, panel_function function, int shift, size_t width, const uint8_t *columns, size_t column_count,
-  size_t row_count, float *out, size_t out_stride) {
-  size_t column_bytes = hypnos_column_bytes(width);
-  for (size_t c = 0; c < column_count; c += PANEL_COLUMNS) {
-    int count = column_count - c < PANEL_COLUMNS ? (int)(column_count - c) : PANEL_COLUMNS;
-    hypnos_column tile[PANEL_COLUMNS];
-    for (int i = 0; i < count; i++) tile[i] = hypnos_column_at(columns + (c + i) * column_bytes, width);
-    _Alignas(64) float result[PANEL_COLUMNS][PANEL_ROWS];
-    function(p, shift, tile, count, result);
-    for (int i = 0; i < count; i++) memcpy(out + (c + i) * out_stride, result[i], row_count * sizeof(float));
-  }
-}
-
-#define LOAD_ROWS(name, number, how_many) \
-  for (size_t r = 0; r < how_many; r++) { \
-    const uint8_t *row = rows + (r < row_count ? r : row_count - 1) * row_bytes; \
-    if (i < whole) { \
-      load_##name(row, i, &g[r]); \
-    } else { \
-      padded_group padded; \
-      pad_group(row, i, tail, small_block_bytes(number), &padded); \
-      load_##name(padded.bytes, 0, &g[r]); \
-    } \
-  }
-
-#define FORMAT(name, number, shift, halves, minimum, bits) \
-  ALWAYS_INLINE void stream_##name( \
-    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const hypnos_column *columns, \
-    int count, float *out, size_t out_stride) { \
-    size_t whole = width / HYPNOS_GROUP, tail = width % HYPNOS_GROUP / HYPNOS_BLOCK; \
-    size_t group_bytes = row_bytes / (whole + (tail > 0)); \
-    __m512 partial[STREAM_COLUMNS]; \
-    for (int c = 0; c < count; c++) partial[c] = _mm512_setzero_ps(); \
-    for (size_t i = 0; i < whole + (tail > 0); i++) { \
-      group g[4]; \
-      LOAD_ROWS(name, number, 4) \
-      for (size_t r = 0; r < 4; r++) { \
-        const char *ahead = (const char *)rows + r * group_bytes + i * 4 * group_bytes + PREFETCH; \
-        _mm_prefetch(ahead, _MM_HINT_T0); \
-        if (group_bytes > 64) _mm_prefetch(ahead + 64, _MM_HINT_T0); \
-      } \
-      stream_group(g, shift, halves, minimum, columns, count, i, partial); \
-    } \
-    for (int c = 0; c < count; c++) { \
-      float four[4]; \
-      finish_rows(partial[c], four); \
-      memcpy(out + c * out_stride, four, (row_count < 4 ? row_count : 4) * sizeof(float)); \
-    } \
-  } \
-  static void stream_rows_##name( \
-    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const hypnos_column *columns, \
-    int count, float *out, size_t out_stride) { \
-    for (size_t r = 0; r < row_count; r += 4) { \
-      const uint8_t *four = rows + r * row_bytes; \
-      float *target = out + r; \
-      switch (count) { \
-        case 1: stream_##name(four, row_bytes, row_count - r, width, columns, 1, target, out_stride); break; \
-        case 2: stream_##name(four, row_bytes, row_count - r, width, columns, 2, target, out_stride); break; \
-        case 3: stream_##name(four, row_bytes, row_count - r, width, columns, 3, target, out_stride); break; \
-        default: stream_##name(four, row_bytes, row_count - r, width, columns, 4, target, out_stride); break; \
-      } \
-    } \
-  } \
-  static void fill_panel_##name( \
-    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const panel *p, size_t first) { \
-    size_t whole = width / HYPNOS_GROUP, tail = width % HYPNOS_GROUP / HYPNOS_BLOCK; \
-    for (size_t i = 0; i < whole + (tail > 0); i++) { \
-      group g[16]; \
-      LOAD_ROWS(name, number, 16) \
-      store_group(g, halves, minimum, first, i, p); \
-    } \
-  } \
-  static void multiply_##name( \
-    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const uint8_t *columns, \
-    size_t column_count, float *out, size_t out_stride, void *scratch) { \
-    if (column_count <= STREAM_COLUMNS) { \
-      hypnos_column few[STREAM_COLUMNS]; \
-      for (size_t c = 0; c < column_count; c++) \
-        few[c] = hypnos_column_at(columns + c * hypnos_column_bytes(width), width); \
-      stream_rows_##name(rows, row_bytes, row_count, width, few, (int)column_count, out, out_stride); \
-      return; \
-    } \
-    panel p = panel_in(scratch, (width + HYPNOS_GROUP - 1) / HYPNOS_GROUP); \
-    panel_function function = halves == 1 ? (minimum ? multiply_panel_11 : multiply_panel_10) \
-                                          : (minimum ? multiply_panel_21 : multiply_panel_20); \
-    for (size_t r = 0; r < row_count; r += PANEL_ROWS) { \
-      size_t count = row_count - r < PANEL_ROWS ? row_count - r : PANEL_ROWS; \
-      for (size_t first = 0; first < PANEL_ROWS; first += 16) { \
-        size_t from = first < count ? first : 0; \
-        fill_panel_##name(rows + (r + from) * row_bytes, row_bytes, count - from, width, &p, first); \
-      } \
-      multiply_columns(&p, function, shift, width, columns, column_count, count, out + r, out_stride); \
-    } \
-  }
-HYPNOS_QUANTIZED_FORMATS(FORMAT)
-
-static void multiply(
-  int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const void *columns,
-  size_t column_count, float *out, size_t out_stride, void *scratch) {
-  switch (format) {
-#define AS(name, number, shift, halves, minimum, bits) \
-  case number: \
-    multiply_##name(rows, row_bytes, row_count, width, columns, column_count, out, out_stride, scratch); \
-    break;
-    HYPNOS_QUANTIZED_FORMATS(AS)
-#undef AS
-    default: break;
-  }
-}
+#define PANEL_FOR(bits, halves, minimum) multiply_panel_##halves##minimum
+#include "products.h"
 
 const hypnos_kernels hypnos_avx512vnni_kernels = {
   .name = "avx512vnni", .multiply = multiply, HYPNOS_FLOAT_KERNELS};
