@@ -5,28 +5,13 @@
 
 extern const hypnos_kernels hypnos_scalar_kernels;
 
-static size_t padded_blocks(size_t width) {
-  return (width + HYPNOS_GROUP - 1) / HYPNOS_GROUP * HYPNOS_GROUP_BLOCKS;
-}
+static size_t groups(size_t width) { return (width + HYPNOS_GROUP - 1) / HYPNOS_GROUP; }
 
-size_t hypnos_column_bytes(size_t width) {
-  return (padded_blocks(width) * (HYPNOS_BLOCK + 7 * 4) + 63) / 64 * 64;
-}
-
-hypnos_column hypnos_column_at(const void *base, size_t width) {
-  size_t blocks = padded_blocks(width);
-  const int32_t *rest = (const int32_t *)((const int8_t *)base + blocks * HYPNOS_BLOCK);
-  return (hypnos_column){
-    .values = base,
-    .scales = (const float *)rest,
-    .sums = {rest + blocks, rest + 2 * blocks, rest + 3 * blocks},
-    .scaled_sums = {
-      (const float *)rest + 4 * blocks, (const float *)rest + 5 * blocks, (const float *)rest + 6 * blocks}};
-}
+size_t hypnos_column_bytes(size_t width) { return groups(width) * sizeof(hypnos_column_group); }
 
 // A panel of 32 rows: codes, and two scales and two minima for each block of 32.
 size_t hypnos_scratch_bytes(size_t width) {
-  return padded_blocks(width) * 32 * (HYPNOS_BLOCK + 4 * 4);
+  return groups(width) * HYPNOS_GROUP_BLOCKS * 32 * (HYPNOS_BLOCK + 4 * 4);
 }
 
 #if defined(__x86_64__)

@@ -67,36 +67,34 @@ ALWAYS_INLINE floats exponential(floats x) {
 
 ALWAYS_INLINE float exponential1(float x) { return exponential(splat(x))[0]; }
 
-static void quantize(const float *values, size_t width, void *base) {
-  size_t blocks = width / HYPNOS_BLOCK, padded = (blocks + 3) / 4 * 4;
-  hypnos_column column = hypnos_column_at(base, width);
-  int8_t *codes = (int8_t *)column.values;
-  for (size_t b = 0; b < padded; b++) {
-    floats low = {}, high = {};
-    if (b < blocks) {
-      low = load(values + b * 32);
-      high = load(values + b * 32 + 16);
-    }
-    // The largest magnitude by integer comparison, in which NaN is the largest of all.
-    ints magnitude = __builtin_elementwise_max((ints)low & 0x7fffffff, (ints)high & 0x7fffffff);
-    int32_t largest = __builtin_reduce_max(magnitude);
-    float peak;
-    memcpy(&peak, &largest, 4);
-    float scale = peak / 127.0f, inverse = peak > 0 ? 127.0f / peak : 0;
-    floats rounded[2] = {low * splat(inverse) + splat(0x1.8p23f), high * splat(inverse) + splat(0x1.8p23f)};
-    int32_t sums[3] = {0};
-    for (int h = 0; h < 2; h++) {
-      ints whole = (ints)rounded[h] - 0x4b400000;
-      *(bytes16 *)(codes + b * 32 + h * 16) = __builtin_convertvector(whole, bytes16);
-      sums[h] = __builtin_reduce_add(whole);
-    }
-    sums[2] = sums[0] + sums[1];
-    ((float *)column.scales)[b] = scale;
-    for (int s = 0; s < 3; s++) {
-      ((int32_t *)column.sums[s])[b] = sums[s];
-      ((float *)column.scaled_sums[s])[b] = scale * (float)sums[s];
-    }
+ALWAYS_INLINE void quantize_block(const float *values, hypnos_column_group *group, int block) {
+  floats parts[2] = {load(values), load(values + 16)};
+  // The largest magnitude by integer comparison, in which NaN is the largest of all.
+  ints magnitude = __builtin_elementwise_max((ints)parts[0] & 0x7fffffff, (ints)parts[1] & 0x7fffffff);
+  int32_t largest = __builtin_reduce_max(magnitude);
+  float peak;
+  memcpy(&peak, &largest, 4);
+  float scale = peak / 127.0f, inverse = peak > 0 ? 127.0f / peak : 0;
+  int32_t sums[3];
+  for (int h = 0; h < 2; h++) {
+    ints whole = (ints)(parts[h] * splat(inverse) + splat(0x1.8p23f)) - 0x4b400000;
+    *(bytes16 *)group->values[h][block] = __builtin_convertvector(whole, bytes16);
+    sums[h] = __builtin_reduce_add(whole);
   }
+  sums[2] = sums[0] + sums[1];
+  group->scales[block] = scale;
+  for (int s = 0; s < 3; s++) {
+    group->negative_sums[s][block] = -sums[s];
+    group->scaled_sums[s][block] = scale * (float)sums[s];
+  }
+}
+
+static void quantize(const float *values, size_t width, void *base) {
+  static const float zeros[HYPNOS_BLOCK];
+  hypnos_column_group *groups = base;
+  size_t blocks = width / HYPNOS_BLOCK, padded = (blocks + 3) / 4 * 4;
+  for (size_t b = 0; b < padded; b++)
+    quantize_block(b < blocks ? values + b * HYPNOS_BLOCK : zeros, groups + b / 4, (int)(b % 4));
 }
 
 ALWAYS_INLINE floats load_weights(int format, const uint8_t *row, size_t index) {
@@ -376,7 +374,7 @@ static void decode(int format, const uint8_t *row, size_t width, float *out) {
     const uint8_t *source = row;
     size_t index = g;
     if (count < HYPNOS_GROUP) {
-      pad_group(row, g, count / HYPNOS_BLOCK, small_block_bytes(format), &padded);
+      pad_group(row, g, count / HYPNOS_BLOCK, format, &padded);
       source = padded.bytes;
       index = 0;
     }

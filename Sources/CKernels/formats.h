@@ -254,26 +254,30 @@ ALWAYS_INLINE void plain_iq4_xs(const uint8_t *row, size_t index, plain_group *g
   }
 }
 
-// Bytes of a block of 32, or 0 for super-blocks, whose rows are always whole groups.
-ALWAYS_INLINE size_t small_block_bytes(int format) {
+ALWAYS_INLINE size_t block_bytes(int format) {
   switch (format) {
-    case HYPNOS_Q4_0: return sizeof(block_q4_0);
-    case HYPNOS_Q4_1: return sizeof(block_q4_1);
-    case HYPNOS_Q5_0: return sizeof(block_q5_0);
-    case HYPNOS_Q5_1: return sizeof(block_q5_1);
-    case HYPNOS_Q8_0: return sizeof(block_q8_0);
-    case HYPNOS_IQ4_NL: return sizeof(block_iq4_nl);
+#define AS(name, number, shift, halves, minimum, bits) \
+  case number: return sizeof(block_##name);
+    HYPNOS_QUANTIZED_FORMATS(AS)
+#undef AS
     default: return 0;
   }
 }
 
-// The last, partial group of a row, copied behind zeros so that loaders may read all of it: its missing
-// blocks have a scale and a minimum of zero and add nothing.
+ALWAYS_INLINE int has_super_blocks(int format) { return block_bytes(format) > sizeof(block_q8_0); }
+
+// Where group `index` of a row starts; of a super-block, which holds two, it is the super-block's start.
+ALWAYS_INLINE const uint8_t *group_at(int format, const uint8_t *row, size_t index) {
+  return row + (has_super_blocks(format) ? index / 2 : index * 4) * block_bytes(format);
+}
+
+// The last, partial group of a row, copied before zeros so that loaders may read all of it: its missing blocks
+// have a scale and a minimum of zero and add nothing. Only formats with blocks of 32 have such groups.
 typedef struct { _Alignas(64) uint8_t bytes[4 * sizeof(block_q8_0)]; } padded_group;
 
-ALWAYS_INLINE void pad_group(const uint8_t *row, size_t index, size_t blocks, size_t block_bytes, padded_group *p) {
+ALWAYS_INLINE void pad_group(const uint8_t *row, size_t index, size_t blocks, int format, padded_group *p) {
   memset(p->bytes, 0, sizeof p->bytes);
-  memcpy(p->bytes, row + index * 4 * block_bytes, blocks * block_bytes);
+  memcpy(p->bytes, group_at(format, row, index), blocks * block_bytes(format));
 }
 
 #endif

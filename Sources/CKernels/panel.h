@@ -1,5 +1,5 @@
 // A panel of rows, unpacked once and multiplied with many columns. Included by each instruction set's file after
-// its own PANEL_ROWS, FILL_ROWS (rows unpacked at a time) and `group`.
+// its own PANEL_ROWS and `four_rows`.
 #ifndef HYPNOS_PANEL_H
 #define HYPNOS_PANEL_H
 
@@ -9,24 +9,25 @@
 typedef struct {
   uint8_t *codes;
   float *scales, *minima;
-  size_t groups;
+  size_t groups, blocks;
 } panel;
 
-ALWAYS_INLINE panel panel_in(void *scratch, size_t groups) {
+ALWAYS_INLINE panel panel_in(void *scratch, size_t width) {
+  size_t groups = (width + HYPNOS_GROUP - 1) / HYPNOS_GROUP;
   uint8_t *codes = scratch;
   float *scales = (float *)(codes + groups * 4 * 32 * PANEL_ROWS);
-  return (panel){codes, scales, scales + groups * 4 * 2 * PANEL_ROWS, groups};
+  return (panel){codes, scales, scales + groups * 4 * 2 * PANEL_ROWS, groups, width / HYPNOS_BLOCK};
 }
 
-ALWAYS_INLINE void store_scales(
-  const group *g, int half, size_t row, size_t index, size_t groups, int minima, float *out) {
-  for (int r = 0; r < FILL_ROWS; r += 4) {
-    __m128 v[4];
-    for (int i = 0; i < 4; i++) v[i] = minima ? g[r + i].minima[half] : g[r + i].scales[half];
-    _MM_TRANSPOSE4_PS(v[0], v[1], v[2], v[3]);
-    for (size_t i = 0; i < 4; i++)
-      _mm_storeu_ps(out + ((i * groups + index) * 2 + (size_t)half) * PANEL_ROWS + row + (size_t)r, v[i]);
-  }
+// How many groups have a block at place `lane`.
+ALWAYS_INLINE size_t blocks_in_lane(const panel *p, size_t lane) { return (p->blocks + 3 - lane) / 4; }
+
+// Four rows' scales [block][row] go to their places from row `row` on.
+ALWAYS_INLINE void store_scales(floats scales, int half, size_t row, size_t index, size_t groups, float *out) {
+  float four[16];
+  store(four, scales);
+  for (size_t i = 0; i < 4; i++)
+    memcpy(out + ((i * groups + index) * 2 + (size_t)half) * PANEL_ROWS + row, four + 4 * i, 16);
 }
 
 #endif

@@ -1,102 +1,127 @@
 // Products of quantized rows and columns, the same for every vector instruction set: which rows are streamed and
-// which go through a panel, and the end of a row that fills no group. Included after the set's own loaders and its
-// stream_group, finish_rows, store_group and panel functions, which PANEL_FOR names.
+// which go through a panel, and the end of a row that fills no group. Included after the set's own loaders,
+// sum_rows, store_group and panel functions, which PANEL_FOR names.
 #ifndef HYPNOS_PRODUCTS_H
 #define HYPNOS_PRODUCTS_H
 
-typedef void (*panel_function)(
-  const panel *, int, const hypnos_column *, int, float[PANEL_COLUMNS][PANEL_ROWS]);
+// The rows of a tile are read side by side, so that what the next tile needs first lies far apart: the second-level
+// cache is filled from a tile and PREFETCH bytes ahead.
+enum { STREAM_ROWS = 4, STREAM_COLUMNS = 4, PREFETCH = 2048 };
 
-static void multiply_columns(
-  const panel *p, panel_function function, int shift, size_t width, const uint8_t *columns, size_t column_count,
-  size_t row_count, float *out, size_t out_stride) {
-  size_t column_bytes = hypnos_column_bytes(width);
-  for (size_t c = 0; c < column_count; c += PANEL_COLUMNS) {
-    int count = column_count - c < PANEL_COLUMNS ? (int)(column_count - c) : PANEL_COLUMNS;
-    hypnos_column tile[PANEL_COLUMNS];
-    for (int i = 0; i < count; i++) tile[i] = hypnos_column_at(columns + (c + i) * column_bytes, width);
-    _Alignas(64) float result[PANEL_COLUMNS][PANEL_ROWS];
-    function(p, shift, tile, count, result);
-    for (int i = 0; i < count; i++) memcpy(out + (c + i) * out_stride, result[i], row_count * sizeof(float));
+typedef void (*panel_function)(
+  const panel *, int, const hypnos_column_group *, int, float[PANEL_COLUMNS][PANEL_ROWS]);
+
+// Where four rows' groups start; the last group of rows that are no whole number of them is copied.
+ALWAYS_INLINE void find_groups(
+  int format, const uint8_t *const rows[4], size_t index, size_t whole, size_t tail, padded_group padded[4],
+  const uint8_t *groups[4]) {
+  for (int r = 0; r < 4; r++) {
+    groups[r] = index < whole ? group_at(format, rows[r], index) : padded[r].bytes;
+    if (index >= whole) pad_group(rows[r], index, tail, format, &padded[r]);
   }
 }
 
-#define LOAD_ROWS(name, number, how_many) \
-  for (size_t r = 0; r < how_many; r++) { \
-    const uint8_t *row = rows + (r < row_count ? r : row_count - 1) * row_bytes; \
-    if (i < whole) { \
-      load_##name(row, i, &g[r]); \
-    } else { \
-      padded_group padded; \
-      pad_group(row, i, tail, small_block_bytes(number), &padded); \
-      load_##name(padded.bytes, 0, &g[r]); \
-    } \
+// Four rows from `first` on; those beyond the last are the last once more, and their results are dropped.
+ALWAYS_INLINE void four_from(
+  const uint8_t *rows, size_t row_bytes, size_t first, size_t row_count, const uint8_t *out[4]) {
+  for (size_t r = 0; r < 4; r++) out[r] = rows + (first + r < row_count ? first + r : row_count - 1) * row_bytes;
+}
+
+// Adds one group of four rows to the partial sums [block][row] of `count` columns.
+ALWAYS_INLINE void stream_group(
+  const four_rows *g, int shift, int halves, int minimum, int bits, const hypnos_column_group *column,
+  size_t column_groups, int count, floats *partial) {
+  for (int c = 0; c < count; c++, column += column_groups) {
+    ints sums[2];
+    sum_rows(g, column, halves, bits, sums);
+    floats scale = repeat_each(column->scales);
+    for (int h = 0; h < halves; h++) {
+      int part = halves == 2 ? h : 2;
+      if (shift >= 0 && HAS_BIAS(bits)) sums[h] += repeat_each_int(column->negative_sums[part]) << shift;
+      partial[c] = fused(__builtin_convertvector(sums[h], floats), g->scales[h] * scale, partial[c]);
+      if (minimum) partial[c] = fused(-g->minima[h], repeat_each(column->scaled_sums[part]), partial[c]);
+    }
   }
+}
+
+// Adds each row's four partial sums in order and stores those of the first `count` rows.
+ALWAYS_INLINE void finish_rows(floats partial, size_t count, float *out) {
+  float p[16], sums[4];
+  store(p, partial);
+  for (int r = 0; r < 4; r++) sums[r] = ((p[r] + p[4 + r]) + p[8 + r]) + p[12 + r];
+  memcpy(out, sums, (count < 4 ? count : 4) * sizeof(float));
+}
+
+static void multiply_columns(
+  const panel *p, panel_function function, int shift, const hypnos_column_group *columns, size_t column_count,
+  size_t row_count, float *out, size_t out_stride) {
+  for (size_t c = 0; c < column_count; c += PANEL_COLUMNS) {
+    int count = column_count - c < PANEL_COLUMNS ? (int)(column_count - c) : PANEL_COLUMNS;
+    _Alignas(64) float result[PANEL_COLUMNS][PANEL_ROWS];
+    function(p, shift, columns + c * p->groups, count, result);
+    for (int i = 0; i < count; i++) {
+      float *target = out + (c + (size_t)i) * out_stride;
+      if (row_count == PANEL_ROWS) memcpy(target, result[i], sizeof result[i]);
+      else memcpy(target, result[i], row_count * sizeof(float));
+    }
+  }
+}
 
 #define FORMAT(name, number, shift, halves, minimum, bits) \
   ALWAYS_INLINE void stream_##name( \
-    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const hypnos_column *columns, \
+    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const hypnos_column_group *columns, \
     int count, float *out, size_t out_stride) { \
-    size_t whole = width / HYPNOS_GROUP, tail = width % HYPNOS_GROUP / HYPNOS_BLOCK; \
-    size_t group_bytes = row_bytes / (whole + (tail > 0)); \
-    partial_sums partial[STREAM_COLUMNS]; \
-    for (int c = 0; c < count; c++) partial[c] = (partial_sums){0}; \
-    for (size_t i = 0; i < whole + (tail > 0); i++) { \
-      group g[STREAM_ROWS]; \
-      LOAD_ROWS(name, number, STREAM_ROWS) \
-      for (size_t line = 0; line < STREAM_ROWS * group_bytes + 63; line += 64) \
-        _mm_prefetch((const char *)rows + i * STREAM_ROWS * group_bytes + PREFETCH + line, _MM_HINT_T0); \
-      stream_group(g, shift, halves, minimum, bits, columns, count, i, partial); \
-    } \
-    for (int c = 0; c < count; c++) { \
-      float finished[STREAM_ROWS]; \
-      finish_rows(partial[c], finished); \
-      size_t finished_rows = row_count < STREAM_ROWS ? row_count : STREAM_ROWS; \
-      memcpy(out + c * out_stride, finished, finished_rows * sizeof(float)); \
-    } \
-  } \
-  static void stream_rows_##name( \
-    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const hypnos_column *columns, \
-    int count, float *out, size_t out_stride) { \
-    for (size_t r = 0; r < row_count; r += STREAM_ROWS) { \
-      const uint8_t *some = rows + r * row_bytes; \
-      float *target = out + r; \
-      switch (count) { \
-        case 1: stream_##name(some, row_bytes, row_count - r, width, columns, 1, target, out_stride); break; \
-        case 2: stream_##name(some, row_bytes, row_count - r, width, columns, 2, target, out_stride); break; \
-        case 3: stream_##name(some, row_bytes, row_count - r, width, columns, 3, target, out_stride); break; \
-        default: stream_##name(some, row_bytes, row_count - r, width, columns, 4, target, out_stride); break; \
+    size_t whole = width / HYPNOS_GROUP, tail = width % HYPNOS_GROUP / HYPNOS_BLOCK, groups = whole + (tail > 0); \
+    size_t group_bytes = row_bytes / groups, tile_bytes = STREAM_ROWS * row_bytes; \
+    for (size_t first = 0; first < row_count; first += STREAM_ROWS) { \
+      const uint8_t *four[4]; \
+      four_from(rows, row_bytes, first, row_count, four); \
+      floats partial[STREAM_COLUMNS] = {}; \
+      for (size_t i = 0; i < groups; i++) { \
+        const uint8_t *starts[4]; \
+        padded_group padded[4]; \
+        four_rows g; \
+        find_groups(number, four, i, whole, tail, padded, starts); \
+        load_##name(starts, i % 2, &g); \
+        const uint8_t *ahead = four[0] + tile_bytes + PREFETCH + i * STREAM_ROWS * group_bytes; \
+        for (size_t line = 0; line < STREAM_ROWS * group_bytes; line += 64) \
+          _mm_prefetch((const char *)ahead + line, _MM_HINT_T1); \
+        stream_group(&g, shift, halves, minimum, bits, columns + i, groups, count, partial); \
       } \
+      for (int c = 0; c < count; c++) finish_rows(partial[c], row_count - first, out + c * out_stride + first); \
     } \
   } \
   static void fill_panel_##name( \
     const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const panel *p, size_t first) { \
     size_t whole = width / HYPNOS_GROUP, tail = width % HYPNOS_GROUP / HYPNOS_BLOCK; \
-    for (size_t i = 0; i < whole + (tail > 0); i++) { \
-      group g[FILL_ROWS]; \
-      LOAD_ROWS(name, number, FILL_ROWS) \
+    for (size_t i = 0; i < p->groups; i++) { \
+      four_rows g[FILL_ROWS / 4]; \
+      for (size_t r = 0; r < FILL_ROWS / 4; r++) { \
+        const uint8_t *four[4], *starts[4]; \
+        padded_group padded[4]; \
+        four_from(rows, row_bytes, first + 4 * r, row_count, four); \
+        find_groups(number, four, i, whole, tail, padded, starts); \
+        load_##name(starts, i % 2, &g[r]); \
+      } \
       store_group(g, halves, minimum, first, i, p); \
     } \
   } \
   static void multiply_##name( \
-    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const uint8_t *columns, \
+    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const hypnos_column_group *columns, \
     size_t column_count, float *out, size_t out_stride, void *scratch) { \
-    if (column_count <= STREAM_COLUMNS) { \
-      hypnos_column few[STREAM_COLUMNS]; \
-      for (size_t c = 0; c < column_count; c++) \
-        few[c] = hypnos_column_at(columns + c * hypnos_column_bytes(width), width); \
-      stream_rows_##name(rows, row_bytes, row_count, width, few, (int)column_count, out, out_stride); \
-      return; \
+    switch (column_count) { \
+      case 1: return stream_##name(rows, row_bytes, row_count, width, columns, 1, out, out_stride); \
+      case 2: return stream_##name(rows, row_bytes, row_count, width, columns, 2, out, out_stride); \
+      case 3: return stream_##name(rows, row_bytes, row_count, width, columns, 3, out, out_stride); \
+      case 4: return stream_##name(rows, row_bytes, row_count, width, columns, 4, out, out_stride); \
     } \
-    panel p = panel_in(scratch, (width + HYPNOS_GROUP - 1) / HYPNOS_GROUP); \
+    panel p = panel_in(scratch, width); \
     panel_function function = PANEL_FOR(bits, halves, minimum); \
     for (size_t r = 0; r < row_count; r += PANEL_ROWS) { \
       size_t count = row_count - r < PANEL_ROWS ? row_count - r : PANEL_ROWS; \
-      for (size_t first = 0; first < PANEL_ROWS; first += FILL_ROWS) { \
-        size_t from = first < count ? first : 0; \
-        fill_panel_##name(rows + (r + from) * row_bytes, row_bytes, count - from, width, &p, first); \
-      } \
-      multiply_columns(&p, function, shift, width, columns, column_count, count, out + r, out_stride); \
+      for (size_t first = 0; first < count; first += FILL_ROWS) \
+        fill_panel_##name(rows + r * row_bytes, row_bytes, count, width, &p, first); \
+      multiply_columns(&p, function, shift, columns, column_count, count, out + r, out_stride); \
     } \
   }
 HYPNOS_QUANTIZED_FORMATS(FORMAT)

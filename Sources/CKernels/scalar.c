@@ -37,16 +37,16 @@ ALWAYS_INLINE int32_t dot(const uint8_t *codes, const int8_t *values, int count)
 
 // Adds one group of a row times one column to the column's four partial sums.
 ALWAYS_INLINE void add_group(
-  int shift, int halves, int minimum, const plain_group *g, const hypnos_column *column, size_t index,
-  float partial[4]) {
-  for (size_t i = 0; i < 4; i++) {
-    size_t block = index * 4 + i;
+  int shift, int halves, int minimum, const plain_group *g, const hypnos_column_group *column, float partial[4]) {
+  for (int i = 0; i < 4; i++) {
+    int32_t sums[2];
+    for (int h = 0; h < 2; h++) sums[h] = dot(g->codes + i * 32 + h * 16, column->values[h][i], 16);
+    if (halves == 1) sums[0] += sums[1];
     for (int h = 0; h < halves; h++) {
-      int offset = (int)i * 32 + h * 16, part = halves == 2 ? h : 2;
-      int32_t sum = dot(g->codes + offset, column->values + block * 32 + h * 16, 32 / halves);
-      if (shift >= 0) sum -= column->sums[part][block] * (1 << shift);
-      partial[i] = __builtin_fmaf((float)sum, g->scales[h][i] * column->scales[block], partial[i]);
-      if (minimum) partial[i] = __builtin_fmaf(-g->minima[h][i], column->scaled_sums[part][block], partial[i]);
+      int part = halves == 2 ? h : 2;
+      if (shift >= 0) sums[h] += column->negative_sums[part][i] * (1 << shift);
+      partial[i] = __builtin_fmaf((float)sums[h], g->scales[h][i] * column->scales[i], partial[i]);
+      if (minimum) partial[i] = __builtin_fmaf(-g->minima[h][i], column->scaled_sums[part][i], partial[i]);
     }
   }
 }
@@ -65,14 +65,14 @@ ALWAYS_INLINE void add_group(
         plain_group group; \
         padded_group padded; \
         if (g == groups) { \
-          pad_group(row, g, tail, small_block_bytes(number), &padded); \
+          pad_group(row, g, tail, number, &padded); \
           plain_##name(padded.bytes, 0, &group); \
         } else { \
           plain_##name(row, g, &group); \
         } \
         for (size_t c = 0; c < count; c++) { \
-          hypnos_column column = hypnos_column_at(columns + (from + c) * hypnos_column_bytes(width), width); \
-          add_group(shift, halves, minimum, &group, &column, g, partial[c]); \
+          const void *column = columns + (from + c) * hypnos_column_bytes(width); \
+          add_group(shift, halves, minimum, &group, (const hypnos_column_group *)column + g, partial[c]); \
         } \
       } \
       for (size_t c = 0; c < count; c++) { \

@@ -35,20 +35,19 @@ enum {
   HYPNOS_FORMAT_COUNT = 31,
 };
 
-// One column of a matrix product's input, quantized to 8 bits in blocks of 32. All arrays are padded with
-// zeros to a whole number of groups. Index 0 of `sums` is a block's first half of 16 values, 1 its second
-// half, 2 the whole block; `scaled_sums` are the same times the block's scale.
+// One group of a column, quantized to 8 bits in four blocks of 32 with a scale each; a column is its groups one
+// after another, its end filled up with zeros. The values stand in the order in which rows are unpacked: the first
+// sixteen of each of the four blocks, then the second sixteen. Index 0 of the sums is a block's first half, 1 its
+// second half, 2 the whole block; the integer sums are negated, for formats whose codes have a bias.
 typedef struct {
-  const int8_t *values;
-  const float *scales;
-  const int32_t *sums[3];
-  const float *scaled_sums[3];
-} hypnos_column;
+  _Alignas(64) int8_t values[2][HYPNOS_GROUP_BLOCKS][16];
+  float scales[HYPNOS_GROUP_BLOCKS];
+  int32_t negative_sums[3][HYPNOS_GROUP_BLOCKS];
+  float scaled_sums[3][HYPNOS_GROUP_BLOCKS];
+} hypnos_column_group;
 
 // The bytes a quantized column of `width` values takes, a multiple of 64.
 size_t hypnos_column_bytes(size_t width);
-// The parts of the quantized column that starts at `base`.
-hypnos_column hypnos_column_at(const void *base, size_t width);
 
 // The bytes of scratch that `multiply` needs for rows of `width` values, a multiple of 64.
 size_t hypnos_scratch_bytes(size_t width);
