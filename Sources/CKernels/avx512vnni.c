@@ -9,6 +9,7 @@
   __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c"))), apply_to = function)
 #include <immintrin.h>
 
+#define ATTEND_SUMS 24
 #include "floats.h"
 
 ALWAYS_INLINE floats load_halves(const uint16_t *p) {

@@ -2,7 +2,8 @@
 // its own target: attention, norms, rotary embedding, activations, products with plain float rows, and the
 // quantization of columns. The order of every sum is fixed by the width of sixteen, not by the registers.
 //
-// The including file defines load_halves(const uint16_t *) -> floats and store_halves(uint16_t *, floats).
+// The including file defines load_halves(const uint16_t *) -> floats and store_halves(uint16_t *, floats), and
+// ATTEND_SUMS, how many vectors of sixteen sums its registers hold beside their operands.
 #ifndef HYPNOS_FLOATS_H
 #define HYPNOS_FLOATS_H
 
@@ -11,6 +12,7 @@
 typedef float floats __attribute__((vector_size(64)));
 typedef int32_t ints __attribute__((vector_size(64)));
 typedef float floats_anywhere __attribute__((vector_size(64), aligned(4)));
+enum { ATTEND_VECTORS = 8 };
 typedef int8_t bytes16 __attribute__((vector_size(16), aligned(1)));
 
 ALWAYS_INLINE floats load_halves(const uint16_t *p);
@@ -67,34 +69,79 @@ ALWAYS_INLINE floats exponential(floats x) {
 
 ALWAYS_INLINE float exponential1(float x) { return exponential(splat(x))[0]; }
 
-ALWAYS_INLINE void quantize_block(const float *values, hypnos_column_group *group, int block) {
-  floats parts[2] = {load(values), load(values + 16)};
-  // The largest magnitude by integer comparison, in which NaN is the largest of all.
-  ints magnitude = __builtin_elementwise_max((ints)parts[0] & 0x7fffffff, (ints)parts[1] & 0x7fffffff);
-  int32_t largest = __builtin_reduce_max(magnitude);
-  float peak;
-  memcpy(&peak, &largest, 4);
-  float scale = peak / 127.0f, inverse = peak > 0 ? 127.0f / peak : 0;
-  int32_t sums[3];
+typedef int32_t four_ints __attribute__((vector_size(16)));
+typedef float four_floats __attribute__((vector_size(16)));
+
+// Interleaves the lower (high = 0) or upper two lanes of every quarter of a and b.
+ALWAYS_INLINE ints interleave(ints a, ints b, int high) {
+  if (high)
+    return __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+}
+
+ALWAYS_INLINE four_ints quarter(ints x, int q) {
+  switch (q) {
+    case 0: return __builtin_shufflevector(x, x, 0, 1, 2, 3);
+    case 1: return __builtin_shufflevector(x, x, 4, 5, 6, 7);
+    case 2: return __builtin_shufflevector(x, x, 8, 9, 10, 11);
+    default: return __builtin_shufflevector(x, x, 12, 13, 14, 15);
+  }
+}
+
+// One number for each of four vectors: its lanes combined by COMBINE, which must be exact in any order.
+#define REDUCE_FOUR(name, COMBINE, ...) \
+  ALWAYS_INLINE four_ints name(const ints x[4]) { \
+    ints a = COMBINE(interleave(x[0], x[2], 0), interleave(x[0], x[2], 1)); \
+    ints b = COMBINE(interleave(x[1], x[3], 0), interleave(x[1], x[3], 1)); \
+    ints all = COMBINE(interleave(a, b, 0), interleave(a, b, 1)); \
+    return COMBINE(COMBINE(quarter(all, 0), quarter(all, 1)), COMBINE(quarter(all, 2), quarter(all, 3))); \
+  }
+#define PLUS(a, b) ((a) + (b))
+REDUCE_FOUR(largest_of_four, __builtin_elementwise_max)
+REDUCE_FOUR(sums_of_four, PLUS)
+#undef PLUS
+#undef REDUCE_FOUR
+
+// Quantizes the 128 values at `values`: four blocks side by side.
+ALWAYS_INLINE void quantize_group(const float *values, hypnos_column_group *group) {
+  floats parts[2][4];
+  ints magnitudes[4];
+  for (int b = 0; b < 4; b++) {
+    for (int h = 0; h < 2; h++) parts[h][b] = load(values + b * HYPNOS_BLOCK + h * 16);
+    // Compared as integers, so that NaN is the largest of all.
+    magnitudes[b] = __builtin_elementwise_max((ints)parts[0][b] & 0x7fffffff, (ints)parts[1][b] & 0x7fffffff);
+  }
+  four_floats peaks = (four_floats)largest_of_four(magnitudes), scales = peaks / 127.0f;
+  four_ints present = peaks > 0.0f;
+  four_floats inverses = (four_floats)((four_ints)(127.0f / peaks) & present);
+  four_ints sums[3];
   for (int h = 0; h < 2; h++) {
-    ints whole = (ints)(parts[h] * splat(inverse) + splat(0x1.8p23f)) - 0x4b400000;
-    *(bytes16 *)group->values[h][block] = __builtin_convertvector(whole, bytes16);
-    sums[h] = __builtin_reduce_add(whole);
+    ints whole[4];
+    for (int b = 0; b < 4; b++) {
+      whole[b] = (ints)(parts[h][b] * splat(inverses[b]) + splat(0x1.8p23f)) - 0x4b400000;
+      *(bytes16 *)group->values[h][b] = __builtin_convertvector(whole[b], bytes16);
+    }
+    sums[h] = sums_of_four(whole);
   }
   sums[2] = sums[0] + sums[1];
-  group->scales[block] = scale;
+  memcpy(group->scales, &scales, 16);
   for (int s = 0; s < 3; s++) {
-    group->negative_sums[s][block] = -sums[s];
-    group->scaled_sums[s][block] = scale * (float)sums[s];
+    four_ints negative = -sums[s];
+    four_floats scaled = scales * __builtin_convertvector(sums[s], four_floats);
+    memcpy(group->negative_sums[s], &negative, 16);
+    memcpy(group->scaled_sums[s], &scaled, 16);
   }
 }
 
 static void quantize(const float *values, size_t width, void *base) {
-  static const float zeros[HYPNOS_BLOCK];
   hypnos_column_group *groups = base;
-  size_t blocks = width / HYPNOS_BLOCK, padded = (blocks + 3) / 4 * 4;
-  for (size_t b = 0; b < padded; b++)
-    quantize_block(b < blocks ? values + b * HYPNOS_BLOCK : zeros, groups + b / 4, (int)(b % 4));
+  size_t whole = width / HYPNOS_GROUP, rest = width % HYPNOS_GROUP;
+  for (size_t g = 0; g < whole; g++) quantize_group(values + g * HYPNOS_GROUP, groups + g);
+  if (rest) {
+    float padded[HYPNOS_GROUP] = {0};
+    memcpy(padded, values + whole * HYPNOS_GROUP, rest * sizeof(float));
+    quantize_group(padded, groups + whole);
+  }
 }
 
 ALWAYS_INLINE floats load_weights(int format, const uint8_t *row, size_t index) {
@@ -252,15 +299,21 @@ static void store_key(const float *key, size_t size, size_t position, uint16_t *
   }
 }
 
-// Scores of `count` queries against one tile of sixteen keys: the lanes are the keys.
-ALWAYS_INLINE void score_tile(
-  int count, const float *queries, size_t size, const uint16_t *keys, float *scores) {
-  floats sums[HYPNOS_ATTEND_QUERIES] = {};
+// Scores of `count` queries against `tiles` tiles of sixteen keys, side by side: the lanes are the keys.
+ALWAYS_INLINE void score_tiles(
+  int count, int tiles, const float *queries, size_t size, const uint16_t *keys, float *scores) {
+  floats sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
+  size_t tile_size = HYPNOS_KEY_TILE * size;
   for (size_t d = 0; d < size; d++) {
-    floats key = load_halves(keys + d * HYPNOS_KEY_TILE);
-    for (int q = 0; q < count; q++) sums[q] = fused(splat(queries[q * size + d]), key, sums[q]);
+    for (int t = 0; t < tiles; t++) {
+      const uint16_t *key = keys + (size_t)t * tile_size + d * HYPNOS_KEY_TILE;
+      __builtin_prefetch(key + (size_t)tiles * tile_size, 0, 2);
+      floats loaded = load_halves(key);
+      for (int q = 0; q < count; q++) sums[q][t] = fused(splat(queries[(size_t)q * size + d]), loaded, sums[q][t]);
+    }
   }
-  for (int q = 0; q < count; q++) store(scores + q * HYPNOS_CHUNK, sums[q]);
+  for (int q = 0; q < count; q++)
+    for (int t = 0; t < tiles; t++) store(scores + q * HYPNOS_CHUNK + t * HYPNOS_KEY_TILE, sums[q][t]);
 }
 
 // Turns one query's scores into exponentials; those outside its window become zero.
@@ -286,24 +339,42 @@ ALWAYS_INLINE void soften(float *scores, size_t tiles, int32_t first, int32_t la
   *sum = add_lanes(total);
 }
 
-// Weighted sums of the values, sixteen of the head's dimensions at a time for all queries.
+// Weighted sums of `vectors` times sixteen of the values' dimensions for all queries.
+ALWAYS_INLINE void weigh_vectors(
+  int count, int vectors, const float *weights, size_t from, size_t to, const uint16_t *values, size_t size,
+  float *outputs) {
+  floats sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
+  for (size_t t = from; t < to; t++) {
+    for (int v = 0; v < vectors; v++) {
+      const uint16_t *value = values + t * size + 16 * (size_t)v;
+      __builtin_prefetch(value + 16 * size, 0, 2);
+      floats loaded = load_halves(value);
+      for (int q = 0; q < count; q++) sums[q][v] = fused(splat(weights[q * HYPNOS_CHUNK + t]), loaded, sums[q][v]);
+    }
+  }
+  for (int q = 0; q < count; q++)
+    for (int v = 0; v < vectors; v++) store(outputs + (size_t)q * size + 16 * v, sums[q][v]);
+}
+
+// How many vectors are summed side by side, so that the sums of all queries stay in registers and no sum waits for
+// itself.
+ALWAYS_INLINE int vectors_together(int count) {
+  int together = ATTEND_SUMS / count;
+  return together < 1 ? 1 : together > ATTEND_VECTORS ? ATTEND_VECTORS : together;
+}
+
 ALWAYS_INLINE void weigh_values(
   int count, const float *weights, size_t from, size_t to, const uint16_t *values, size_t size, float *outputs) {
-  size_t d = 0;
-  for (; d + 16 <= size; d += 16) {
-    floats sums[HYPNOS_ATTEND_QUERIES] = {};
-    for (size_t t = from; t < to; t++) {
-      floats value = load_halves(values + t * size + d);
-      for (int q = 0; q < count; q++) sums[q] = fused(splat(weights[q * HYPNOS_CHUNK + t]), value, sums[q]);
-    }
-    for (int q = 0; q < count; q++) store(outputs + q * size + d, sums[q]);
-  }
+  size_t d = 0, together = (size_t)vectors_together(count);
+  for (; d + 16 * together <= size; d += 16 * together)
+    weigh_vectors(count, (int)together, weights, from, to, values + d, size, outputs + d);
+  for (; d + 16 <= size; d += 16) weigh_vectors(count, 1, weights, from, to, values + d, size, outputs + d);
   for (; d < size; d++) {
     for (int q = 0; q < count; q++) {
       float sum = 0;
       for (size_t t = from; t < to; t++)
         sum = __builtin_fmaf(weights[q * HYPNOS_CHUNK + t], half_to_float(values[t * size + d]), sum);
-      outputs[q * size + d] = sum;
+      outputs[(size_t)q * size + d] = sum;
     }
   }
 }
@@ -316,13 +387,11 @@ ALWAYS_INLINE void attend_as(
     from = firsts[q] < from ? firsts[q] : from;
     to = lasts[q] > to ? lasts[q] : to;
   }
-  size_t first_tile = (size_t)from / 16, tiles = ((size_t)to + 15) / 16;
-  for (size_t t = 0; t < tiles; t++) {
-    if (t >= first_tile)
-      score_tile(count, queries, size, keys + t * HYPNOS_KEY_TILE * size, scratch + t * 16);
-    else
-      for (int q = 0; q < count; q++) store(scratch + q * HYPNOS_CHUNK + t * 16, (floats){});
-  }
+  size_t tiles = ((size_t)to + 15) / 16, together = (size_t)vectors_together(count), t = (size_t)from / 16;
+  for (int q = 0; q < count; q++) memset(scratch + q * HYPNOS_CHUNK, 0, t * HYPNOS_KEY_TILE * sizeof(float));
+  for (; t + together <= tiles; t += together)
+    score_tiles(count, (int)together, queries, size, keys + t * HYPNOS_KEY_TILE * size, scratch + t * 16);
+  for (; t < tiles; t++) score_tiles(count, 1, queries, size, keys + t * HYPNOS_KEY_TILE * size, scratch + t * 16);
   for (int q = 0; q < count; q++)
     soften(scratch + q * HYPNOS_CHUNK, tiles, firsts[q], lasts[q], maxima + q, sums + q);
   weigh_values(count, scratch, (size_t)from, (size_t)to, values, size, outputs);
