@@ -11,20 +11,46 @@ enum { STREAM_ROWS = 4, STREAM_COLUMNS = 4, PREFETCH = 2048 };
 typedef void (*panel_function)(
   const panel *, int, const hypnos_column_group *, int, float[PANEL_COLUMNS][PANEL_ROWS]);
 
-// Where four rows' groups start; the last group of rows that are no whole number of them is copied.
-ALWAYS_INLINE void find_groups(
-  int format, const uint8_t *const rows[4], size_t index, size_t whole, size_t tail, padded_group padded[4],
-  const uint8_t *groups[4]) {
+// Four neighbouring rows: where each starts, and how many bytes may be read from there on. Rows beyond the last are
+// the last once more, and their results are dropped.
+typedef struct {
+  const uint8_t *starts[4];
+  size_t readable[4];
+} row_tile;
+
+ALWAYS_INLINE row_tile tile_from(const uint8_t *rows, size_t row_bytes, size_t first, size_t row_count) {
+  row_tile tile;
+  for (size_t r = 0; r < 4; r++) {
+    size_t row = first + r < row_count ? first + r : row_count - 1;
+    tile.starts[r] = rows + row * row_bytes;
+    tile.readable[r] = (row_count - row) * row_bytes;
+  }
+  return tile;
+}
+
+// A row that is no whole number of groups ends in one of `blocks` blocks. Loaders read four all the same: what
+// follows is the next row, or, behind the last row, zeros that a copy is filled up with. Its scales are cleared.
+ALWAYS_INLINE void find_tail(
+  int format, const row_tile *tile, size_t index, size_t blocks, padded_group padded[4], const uint8_t *groups[4]) {
   for (int r = 0; r < 4; r++) {
-    groups[r] = index < whole ? group_at(format, rows[r], index) : padded[r].bytes;
-    if (index >= whole) pad_group(rows[r], index, tail, format, &padded[r]);
+    groups[r] = group_at(format, tile->starts[r], index);
+    if ((size_t)(groups[r] - tile->starts[r]) + 4 * block_bytes(format) > tile->readable[r]) {
+      pad_group(tile->starts[r], index, blocks, format, &padded[r]);
+      groups[r] = padded[r].bytes;
+    }
   }
 }
 
-// Four rows from `first` on; those beyond the last are the last once more, and their results are dropped.
-ALWAYS_INLINE void four_from(
-  const uint8_t *rows, size_t row_bytes, size_t first, size_t row_count, const uint8_t *out[4]) {
-  for (size_t r = 0; r < 4; r++) out[r] = rows + (first + r < row_count ? first + r : row_count - 1) * row_bytes;
+ALWAYS_INLINE floats first_blocks(floats x, size_t blocks) {
+  ints block = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3};
+  return (floats)((ints)x & (block < (int32_t)blocks));
+}
+
+ALWAYS_INLINE void clear_tail(four_rows *g, size_t blocks, int halves, int minimum) {
+  for (int h = 0; h < halves; h++) {
+    g->scales[h] = first_blocks(g->scales[h], blocks);
+    if (minimum) g->minima[h] = first_blocks(g->minima[h], blocks);
+  }
 }
 
 // Adds one group of four rows to the partial sums [block][row] of `count` columns.
@@ -49,7 +75,8 @@ ALWAYS_INLINE void finish_rows(floats partial, size_t count, float *out) {
   float p[16], sums[4];
   store(p, partial);
   for (int r = 0; r < 4; r++) sums[r] = ((p[r] + p[4 + r]) + p[8 + r]) + p[12 + r];
-  memcpy(out, sums, (count < 4 ? count : 4) * sizeof(float));
+  if (count >= 4) memcpy(out, sums, sizeof sums);
+  else memcpy(out, sums, count * sizeof(float));
 }
 
 static void multiply_columns(
@@ -67,6 +94,19 @@ static void multiply_columns(
   }
 }
 
+#define LOAD_GROUP(name, number, tile, i, halves, minimum, g) \
+  if (i < whole) { \
+    const uint8_t *starts[4]; \
+    for (int r = 0; r < 4; r++) starts[r] = group_at(number, (tile)->starts[r], i); \
+    load_##name(starts, i % 2, g); \
+  } else { \
+    const uint8_t *starts[4]; \
+    padded_group padded[4]; \
+    find_tail(number, tile, i, tail, padded, starts); \
+    load_##name(starts, i % 2, g); \
+    clear_tail(g, tail, halves, minimum); \
+  }
+
 #define FORMAT(name, number, shift, halves, minimum, bits) \
   ALWAYS_INLINE void stream_##name( \
     const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const hypnos_column_group *columns, \
@@ -74,16 +114,12 @@ static void multiply_columns(
     size_t whole = width / HYPNOS_GROUP, tail = width % HYPNOS_GROUP / HYPNOS_BLOCK, groups = whole + (tail > 0); \
     size_t group_bytes = row_bytes / groups, tile_bytes = STREAM_ROWS * row_bytes; \
     for (size_t first = 0; first < row_count; first += STREAM_ROWS) { \
-      const uint8_t *four[4]; \
-      four_from(rows, row_bytes, first, row_count, four); \
+      row_tile tile = tile_from(rows, row_bytes, first, row_count); \
       floats partial[STREAM_COLUMNS] = {}; \
       for (size_t i = 0; i < groups; i++) { \
-        const uint8_t *starts[4]; \
-        padded_group padded[4]; \
         four_rows g; \
-        find_groups(number, four, i, whole, tail, padded, starts); \
-        load_##name(starts, i % 2, &g); \
-        const uint8_t *ahead = four[0] + tile_bytes + PREFETCH + i * STREAM_ROWS * group_bytes; \
+        LOAD_GROUP(name, number, &tile, i, halves, minimum, &g) \
+        const uint8_t *ahead = tile.starts[0] + tile_bytes + PREFETCH + i * STREAM_ROWS * group_bytes; \
         for (size_t line = 0; line < STREAM_ROWS * group_bytes; line += 64) \
           _mm_prefetch((const char *)ahead + line, _MM_HINT_T1); \
         stream_group(&g, shift, halves, minimum, bits, columns + i, groups, count, partial); \
@@ -94,14 +130,12 @@ static void multiply_columns(
   static void fill_panel_##name( \
     const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const panel *p, size_t first) { \
     size_t whole = width / HYPNOS_GROUP, tail = width % HYPNOS_GROUP / HYPNOS_BLOCK; \
+    row_tile tiles[FILL_ROWS / 4]; \
+    for (size_t t = 0; t < FILL_ROWS / 4; t++) tiles[t] = tile_from(rows, row_bytes, first + 4 * t, row_count); \
     for (size_t i = 0; i < p->groups; i++) { \
       four_rows g[FILL_ROWS / 4]; \
-      for (size_t r = 0; r < FILL_ROWS / 4; r++) { \
-        const uint8_t *four[4], *starts[4]; \
-        padded_group padded[4]; \
-        four_from(rows, row_bytes, first + 4 * r, row_count, four); \
-        find_groups(number, four, i, whole, tail, padded, starts); \
-        load_##name(starts, i % 2, &g[r]); \
+      for (size_t t = 0; t < FILL_ROWS / 4; t++) { \
+        LOAD_GROUP(name, number, &tiles[t], i, halves, minimum, &g[t]) \
       } \
       store_group(g, halves, minimum, first, i, p); \
     } \

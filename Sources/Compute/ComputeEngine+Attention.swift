@@ -44,33 +44,27 @@ public final class RotaryAngles {
 }
 
 extension ComputeEngine {
-  /// Rotates every head of every row of `matrix` [rows, heads * headSize] in place.
-  public func rotate(
-    _ matrix: FloatMatrix, headSize: Int, angles: RotaryAngles, pairing: RotaryPairing, count: Int
-  ) {
+  /// Rotates every head of a row of `matrix` [rows, heads * headSize] in place.
+  public func rotate(_ matrix: FloatMatrix, headSize: Int, angles: RotaryAngles, pairing: RotaryPairing, row: Int) {
     precondition(matrix.width % headSize == 0 && angles.cosines.width * 2 <= headSize, "whole heads")
-    eachRow(count) { row in
-      for head in 0..<matrix.width / headSize {
-        kernels.table.pointee.rotate(
-          matrix.row(row) + head * headSize, angles.cosines.row(row), angles.sines.row(row),
-          angles.cosines.width * 2, pairing == .halves ? 1 : 0)
-      }
+    for head in 0..<matrix.width / headSize {
+      kernels.table.pointee.rotate(
+        matrix.row(row) + head * headSize, angles.cosines.row(row), angles.sines.row(row),
+        angles.cosines.width * 2, pairing == .halves ? 1 : 0)
     }
   }
 
-  /// Stores each row's keys and values [rows, heads * headSize] in its cache.
-  public func store(keys: FloatMatrix, values: FloatMatrix, layer: Int, at positions: [CachePosition]) {
-    eachRow(positions.count) { row in
-      let (store, position) = (positions[row].store, positions[row].position)
-      precondition(position >= 0 && position < store.capacity, "a position of the cache")
-      precondition(keys.width == store.heads * store.headSize && values.width == keys.width, "whole heads")
-      for head in 0..<store.heads {
-        let size = store.headSize
-        kernels.table.pointee.store_key(
-          keys.row(row) + head * size, size, position, store.keys(layer: layer, head: head))
-        kernels.table.pointee.store_value(
-          values.row(row) + head * size, size, store.values(layer: layer, head: head) + position * size)
-      }
+  /// Stores a row's keys and values [rows, heads * headSize] in its cache.
+  public func store(keys: FloatMatrix, values: FloatMatrix, row: Int, layer: Int, at place: CachePosition) {
+    let (store, position) = (place.store, place.position)
+    precondition(position >= 0 && position < store.capacity, "a position of the cache")
+    precondition(keys.width == store.heads * store.headSize && values.width == keys.width, "whole heads")
+    for head in 0..<store.heads {
+      let size = store.headSize
+      kernels.table.pointee.store_key(
+        keys.row(row) + head * size, size, position, store.keys(layer: layer, head: head))
+      kernels.table.pointee.store_value(
+        values.row(row) + head * size, size, store.values(layer: layer, head: head) + position * size)
     }
   }
 
@@ -87,20 +81,40 @@ extension ComputeEngine {
     let (heads, size) = (first.store.heads, first.store.headSize)
     precondition(queries.width % (heads * size) == 0 && output.width == queries.width, "whole heads")
     let group = queries.width / (heads * size)
-    let tiles = AttentionTile.split(positions, group: group)
-    let scratch = attentionScratch(size: size)
-    pool.run(tiles.count * heads) { item, thread in
-      let tile = tiles[item / heads]
-      let attention = AttentionItem(
-        tile: tile, head: item % heads, group: group, size: size, layer: layer, scale: scale, window: window)
-      attention.run(
-        table: kernels.table, queries: queries, positions: positions, scratch: scratch, thread: thread, into: output)
+    let items = AttentionTile.split(positions, group: group).flatMap { tile in
+      (0..<heads).map {
+        AttentionItem(
+          tile: tile, head: $0, group: group, size: size, layer: layer, scale: scale, window: window,
+          positions: positions)
+      }
+    }
+    let run = AttentionRun(table: kernels.table, queries: queries, output: output, size: size)
+    let chunks = items.reduce(0) { $0 + $1.chunks.count }
+    if items.count >= 4 * pool.threads || chunks == items.count || pool.threads == 1 {
+      let scratch = scratch(rows: pool.threads, width: run.scratchWidth)
+      pool.run(items.count) { index, thread in run.attend(items[index], scratch: scratch.row(thread)) }
+    } else {
+      attendByChunks(items, count: chunks, run: run)
     }
   }
 
-  private func attentionScratch(size: Int) -> FloatMatrix {
-    let width = AttentionItem.scratchWidth(size: size)
-    return scratch(rows: pool.threads, width: width)
+  /// Few queries with a long past: the threads share out its chunks, whose results are merged in their order.
+  private func attendByChunks(_ items: [AttentionItem], count: Int, run: AttentionRun) {
+    let scratch = scratch(rows: pool.threads + count, width: run.scratchWidth)
+    let pieces = items.indices.flatMap { item in items[item].chunks.map { (item: item, chunk: $0) } }
+    pool.run(count) { index, thread in
+      let piece = pieces[index]
+      run.attend(
+        items[piece.item], chunk: piece.chunk, scratch: scratch.row(thread),
+        into: scratch.row(pool.threads + index))
+    }
+    var first = pool.threads
+    for item in items {
+      run.begin(item, scratch: scratch.row(0))
+      for row in first..<first + item.chunks.count { run.merge(scratch.row(row), of: item, scratch: scratch.row(0)) }
+      run.finish(item, scratch: scratch.row(0))
+      first += item.chunks.count
+    }
   }
 }
 
@@ -125,103 +139,5 @@ struct AttentionTile {
       start = end
     }
     return tiles
-  }
-}
-
-/// One tile's attention over one key/value head.
-struct AttentionItem {
-  let tile: AttentionTile
-  let head: Int
-  let group: Int
-  let size: Int
-  let layer: Int
-  let scale: Float
-  let window: Int?
-
-  /// Floats of scratch: scores, queries, a chunk's outputs and the outputs so far, and four sums a query.
-  static func scratchWidth(size: Int) -> Int {
-    let queries = Int(HYPNOS_ATTEND_QUERIES)
-    return (queries * (Int(HYPNOS_CHUNK) + 3 * size + 4) + 15) / 16 * 16
-  }
-
-  func run(
-    table: UnsafePointer<hypnos_kernels>, queries: FloatMatrix, positions: [CachePosition], scratch: FloatMatrix,
-    thread: Int, into output: FloatMatrix
-  ) {
-    let most = Int(HYPNOS_ATTEND_QUERIES)
-    let chunk = Int(HYPNOS_CHUNK)
-    let scores = scratch.row(thread)
-    let packed = scores + most * chunk
-    let chunkOutputs = packed + most * size
-    let outputs = chunkOutputs + most * size
-    let chunkMaxima = outputs + most * size
-    let chunkSums = chunkMaxima + most
-    let maxima = chunkSums + most
-    let sums = maxima + most
-    let count = tile.rows.count * tile.heads.count
-    pack(queries, into: packed, table: table)
-    for query in 0..<count {
-      maxima[query] = -.infinity
-      sums[query] = 0
-    }
-    outputs.update(repeating: 0, count: count * size)
-
-    let store = positions[tile.rows.lowerBound].store
-    let keys = store.keys(layer: layer, head: head)
-    let values = store.values(layer: layer, head: head)
-    let seen = tile.rows.map { visible(positions[$0].position) }
-    let first = (seen.map(\.lowerBound).min() ?? 0) / chunk
-    let last = ((seen.map(\.upperBound).max() ?? 0) + chunk - 1) / chunk
-    var firsts = [Int32](repeating: 0, count: count)
-    var lasts = firsts
-    for index in first..<max(first, last) {
-      let start = index * chunk
-      for query in 0..<count {
-        let range = seen[query / tile.heads.count]
-        lasts[query] = Int32(min(max(range.upperBound - start, 0), chunk))
-        firsts[query] = min(Int32(min(max(range.lowerBound - start, 0), chunk)), lasts[query])
-      }
-      table.pointee.attend(
-        packed, count, size, keys + start * size, values + start * size, firsts, lasts, chunkMaxima, chunkSums,
-        chunkOutputs, scores)
-      for query in 0..<count where lasts[query] > firsts[query] {
-        table.pointee.merge(
-          maxima + query, sums + query, outputs + query * size, chunkMaxima[query], chunkSums[query],
-          chunkOutputs + query * size, size)
-      }
-    }
-    unpack(outputs, sums: sums, into: output)
-  }
-
-  private func visible(_ position: Int) -> Range<Int> {
-    let first = window.map { max(0, position + 1 - $0) } ?? 0
-    return first..<position + 1
-  }
-
-  private func offset(_ query: Int) -> (row: Int, column: Int) {
-    let row = tile.rows.lowerBound + query / tile.heads.count
-    let queryHead = head * group + tile.heads.lowerBound + query % tile.heads.count
-    return (row, queryHead * size)
-  }
-
-  private func pack(
-    _ queries: FloatMatrix, into packed: UnsafeMutablePointer<Float>, table: UnsafePointer<hypnos_kernels>
-  ) {
-    let count = tile.rows.count * tile.heads.count
-    for query in 0..<count {
-      let (row, column) = offset(query)
-      (packed + query * size).update(from: queries.row(row) + column, count: size)
-    }
-    table.pointee.scale(packed, scale, count * size)
-  }
-
-  private func unpack(
-    _ outputs: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>, into output: FloatMatrix
-  ) {
-    for query in 0..<tile.rows.count * tile.heads.count {
-      let (row, column) = offset(query)
-      let target = output.row(row) + column
-      for index in 0..<size { target[index] = outputs[query * size + index] / sums[query] }
-    }
   }
 }

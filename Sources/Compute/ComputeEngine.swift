@@ -44,22 +44,18 @@ public final class ComputeEngine {
 
   deinit { for panel in panels { free(panel) } }
 
-  /// Multiplies the first `count` rows of `input` with every weight of the group.
-  public func multiply(_ products: [Product], input: FloatMatrix, count: Int) {
+  /// Multiplies the first `count` rows of `input` with every weight of the group. `prepare` makes a row of the
+  /// input first, while it is being read for the first time anyway.
+  public func multiply(
+    _ products: [Product], input: FloatMatrix, count: Int, preparing prepare: (_ row: Int) -> Void = { _ in }
+  ) {
     precondition(count > 0 && count <= input.rows, "columns of the input")
     for product in products {
       precondition(product.weight.width == input.width && count <= product.output.rows, "shapes of the product")
     }
-    if products.contains(where: \.weight.isQuantized) { quantize(input, count: count) }
+    quantize(input, count: count, isNeeded: products.contains(where: \.weight.isQuantized), preparing: prepare)
     reservePanels(width: input.width)
-    let rows = products.reduce(0) { $0 + $1.weight.rows }
-    let share = max(32, (rows / (pool.threads * 6) + 31) / 32 * 32)
-    var pieces: [(product: Int, first: Int, count: Int)] = []
-    for (index, product) in products.enumerated() {
-      for first in stride(from: 0, to: product.weight.rows, by: share) {
-        pieces.append((index, first, min(share, product.weight.rows - first)))
-      }
-    }
+    let pieces = Piece.split(products.map(\.weight.rows), threads: pool.threads, columns: count)
     pool.run(pieces.count) { item, thread in
       let piece = pieces[item]
       multiply(
@@ -84,13 +80,15 @@ public final class ComputeEngine {
     }
   }
 
-  private func quantize(_ input: FloatMatrix, count: Int) {
-    if count > columnCapacity.count || input.width > columnCapacity.width {
+  private func quantize(_ input: FloatMatrix, count: Int, isNeeded: Bool, preparing prepare: (Int) -> Void) {
+    if isNeeded, count > columnCapacity.count || input.width > columnCapacity.width {
       columnCapacity = (max(count, columnCapacity.count), max(input.width, columnCapacity.width))
       columns = QuantizedColumns(columns: columnCapacity.count, width: columnCapacity.width)
     }
     let target = columns
     eachRow(count) { row in
+      prepare(row)
+      guard isNeeded else { return }
       kernels.table.pointee.quantize(input.row(row), input.width, target.column(row, width: input.width))
     }
   }
@@ -109,12 +107,16 @@ public final class ComputeEngine {
     return shared
   }
 
-  /// Runs over rows: one alone stays on this thread, where waking another would cost more than it saves.
-  func eachRow(_ count: Int, _ body: (Int) -> Void) {
-    if count < 4 {
+  /// Calls `body` for every row, some rows at a time on each thread; a few stay on this one, where waking another
+  /// would cost more than it saves.
+  public func eachRow(_ count: Int, _ body: (_ row: Int) -> Void) {
+    guard count >= 4 else {
       for row in 0..<count { body(row) }
-    } else {
-      pool.run(count) { row, _ in body(row) }
+      return
+    }
+    let share = min(max(count / (4 * pool.threads), 1), 16)
+    pool.run((count + share - 1) / share) { item, _ in
+      for row in item * share..<min((item + 1) * share, count) { body(row) }
     }
   }
 
@@ -125,50 +127,71 @@ public final class ComputeEngine {
       Int32(weight.format.rawValue), weight.row(index), weight.width, output.row(target))
   }
 
-  /// Root-mean-square norm of each row: `output = input / rms(input) * weights`.
-  public func normalize(
-    _ input: FloatMatrix, weights: FloatMatrix, epsilon: Float, count: Int, into output: FloatMatrix
-  ) {
+  /// Root-mean-square norm of a row: `output = input / rms(input) * weights`.
+  public func normalize(_ input: FloatMatrix, weights: FloatMatrix, epsilon: Float, into output: FloatMatrix, row: Int)
+  {
     precondition(input.width == output.width && weights.width == input.width, "widths")
-    eachRow(count) { row in
-      kernels.table.pointee.rms_norm(input.row(row), weights.base, epsilon, input.width, output.row(row))
-    }
+    kernels.table.pointee.rms_norm(input.row(row), weights.base, epsilon, input.width, output.row(row))
   }
 
-  /// Root-mean-square norm of each head of each row, in place: heads of `weights.width` values.
-  public func normalizeHeads(_ matrix: FloatMatrix, weights: FloatMatrix, epsilon: Float, count: Int) {
+  /// Root-mean-square norm of each head of a row, in place: heads of `weights.width` values.
+  public func normalizeHeads(_ matrix: FloatMatrix, weights: FloatMatrix, epsilon: Float, row: Int) {
     precondition(matrix.width % weights.width == 0, "whole heads")
     let size = weights.width
-    eachRow(count) { row in
-      for head in 0..<matrix.width / size {
-        let values = matrix.row(row) + head * size
-        kernels.table.pointee.rms_norm(values, weights.base, epsilon, size, values)
-      }
+    for head in 0..<matrix.width / size {
+      let values = matrix.row(row) + head * size
+      kernels.table.pointee.rms_norm(values, weights.base, epsilon, size, values)
     }
   }
 
-  /// `matrix += addend`, row by row.
-  public func add(_ addend: FloatMatrix, to matrix: FloatMatrix, count: Int) {
+  /// Adds a row of `addend` to the same row of `matrix`.
+  public func add(_ addend: FloatMatrix, to matrix: FloatMatrix, row: Int) {
     precondition(addend.width == matrix.width, "widths")
-    eachRow(count) { row in kernels.table.pointee.add(matrix.row(row), addend.row(row), matrix.width) }
+    kernels.table.pointee.add(matrix.row(row), addend.row(row), matrix.width)
   }
 
-  /// Adds the one row of `bias` to every row.
-  public func addBias(_ bias: FloatMatrix, to matrix: FloatMatrix, count: Int) {
+  /// Adds the one row of `bias` to a row.
+  public func addBias(_ bias: FloatMatrix, to matrix: FloatMatrix, row: Int) {
     precondition(bias.width == matrix.width, "widths")
-    eachRow(count) { row in kernels.table.pointee.add(matrix.row(row), bias.base, matrix.width) }
+    kernels.table.pointee.add(matrix.row(row), bias.base, matrix.width)
   }
 
-  /// `matrix *= factor`.
-  public func scale(_ matrix: FloatMatrix, by factor: Float, count: Int) {
-    eachRow(count) { row in kernels.table.pointee.scale(matrix.row(row), factor, matrix.width) }
+  /// Multiplies a row by `factor`.
+  public func scale(_ matrix: FloatMatrix, by factor: Float, row: Int) {
+    kernels.table.pointee.scale(matrix.row(row), factor, matrix.width)
   }
 
-  /// `gate = activation(gate) * up`.
-  public func gate(_ gate: FloatMatrix, with up: FloatMatrix, activation: GatedActivation, count: Int) {
+  /// `gate = activation(gate) * up` for a row.
+  public func gate(_ gate: FloatMatrix, with up: FloatMatrix, activation: GatedActivation, row: Int) {
     precondition(gate.width == up.width, "widths")
     let function =
       activation == .silu ? kernels.table.pointee.silu_multiply! : kernels.table.pointee.gelu_multiply!
-    eachRow(count) { row in function(gate.row(row), up.row(row), gate.width) }
+    function(gate.row(row), up.row(row), gate.width)
+  }
+}
+
+/// Rows of one product of a group, the share of work a thread takes at once.
+private struct Piece {
+  let product: Int
+  let first: Int
+  let count: Int
+
+  /// Splits products of so many rows: large pieces first and ever smaller ones, so that the threads end together.
+  static func split(_ rows: [Int], threads: Int, columns: Int) -> [Piece] {
+    // Many columns go through panels of 32 rows, few through tiles of four.
+    let unit = columns > 4 ? 32 : 16
+    var left = rows.reduce(0, +)
+    var pieces: [Piece] = []
+    for (product, count) in rows.enumerated() {
+      var first = 0
+      while first < count {
+        let share = (left / (3 * threads) + unit - 1) / unit * unit
+        let size = min(max(share, unit), count - first)
+        pieces.append(Piece(product: product, first: first, count: size))
+        first += size
+        left -= size
+      }
+    }
+    return pieces
   }
 }

@@ -28,6 +28,13 @@ public final class FloatMatrix: @unchecked Sendable {
     }
   }
 
+  /// Copies row `source` to row `target` of another matrix, or of this one.
+  public func copyRow(_ source: Int, to target: Int, of other: FloatMatrix) {
+    precondition(width == other.width, "the row's width")
+    guard row(source) != other.row(target) else { return }
+    other.row(target).update(from: row(source), count: width)
+  }
+
   /// Whether every value of row `index` is finite.
   public func isFinite(row index: Int) -> Bool {
     UnsafeBufferPointer(start: row(index), count: width).allSatisfy(\.isFinite)

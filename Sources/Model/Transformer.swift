@@ -30,6 +30,7 @@ public final class Transformer {
   private let globalAngles: Angles
   private let localAngles: Angles?
   private var memory: WorkingMemory
+  private var logitMemory: FloatMatrix
 
   /// Prepares `checkpoint` for `threads` threads.
   public init(_ checkpoint: Checkpoint, threads: Int) {
@@ -42,6 +43,7 @@ public final class Transformer {
     localAngles =
       parameters.slidingWindow == nil ? nil : Angles(rotary.frequencies(factors: nil, isLocal: true))
     memory = WorkingMemory(rows: 8, parameters)
+    logitMemory = FloatMatrix(rows: 1, width: checkpoint.weights.head.rows)
   }
 
   /// A cache for one sequence of up to `capacity` positions.
@@ -54,94 +56,121 @@ public final class Transformer {
     return store
   }
 
-  /// Runs a batch and returns the logits of the rows `logitRows` asks for, [logitRows.count, vocabulary].
+  /// Runs a batch and returns the logits of the rows `logitRows` asks for, in rows 0 to `logitRows.count` of a matrix
+  /// [at least logitRows.count, vocabulary] that holds them until the next call.
   ///
-  /// The rows of one sequence stand in the order of their positions, and everything before them is in the cache.
+  /// The rows of one sequence stand in the order of their positions, and everything before them is in the cache;
+  /// `logitRows` are in ascending order.
   public func forward(_ batch: [BatchRow], logitRows: [Int]) throws(ModelError) -> FloatMatrix {
     precondition(!batch.isEmpty && batch.count <= Transformer.batchLimit, "a batch of rows")
-    let count = batch.count
-    if memory.rows < count { memory = WorkingMemory(rows: count, parameters) }
-    memory.setAngles(batch, globalAngles, localAngles)
+    precondition(zip(logitRows, logitRows.dropFirst()).allSatisfy { $0 < $1 }, "logit rows in ascending order")
+    if memory.rows < batch.count { memory = WorkingMemory(rows: batch.count, parameters) }
     embed(batch)
-    let places = batch.map(\.place)
+    var places = batch.map(\.place)
+    var previous: LayerWeights?
     for (index, layer) in checkpoint.weights.layers.enumerated() {
-      attention(layer, index: index, places: places)
-      feedForward(layer, count: count)
+      projectAndStore(layer, after: previous, index: index, places: places)
+      if index == parameters.layers - 1 {
+        // Nobody looks at the other rows any more.
+        keep(logitRows, &places)
+        guard !places.isEmpty else { break }
+      }
+      attend(layer, index: index, places: places)
+      feedForward(layer, count: places.count)
+      previous = layer
     }
-    return try logits(rows: logitRows)
+    return try logits(count: places.count, after: previous)
   }
 
   private func embed(_ batch: [BatchRow]) {
-    for (row, entry) in batch.enumerated() {
-      engine.decode(checkpoint.weights.embedding, row: Int(entry.token), into: memory.residual, row: row)
-    }
-    if parameters.architecture.scalesEmbeddings {
-      engine.scale(memory.residual, by: Float(parameters.width).squareRoot(), count: batch.count)
+    let m = memory
+    let scale = parameters.architecture.scalesEmbeddings ? Float(parameters.width).squareRoot() : nil
+    engine.eachRow(batch.count) { row in
+      engine.decode(checkpoint.weights.embedding, row: Int(batch[row].token), into: m.residual, row: row)
+      if let scale { engine.scale(m.residual, by: scale, row: row) }
+      globalAngles.set(batch[row].place.position, row: row, of: m.globalAngles)
+      localAngles?.set(batch[row].place.position, row: row, of: m.localAngles)
     }
   }
 
-  private func attention(_ layer: LayerWeights, index: Int, places: [CachePosition]) {
-    let (m, count) = (memory, places.count)
-    let isLocal = parameters.isLocal(layer: index)
-    normalize(m.residual, layer.attentionNorm, into: m.normalized, count: count)
+  /// Queries, and the keys and values that go to the cache. `previous` is the layer whose output is still to be added.
+  private func projectAndStore(
+    _ layer: LayerWeights, after previous: LayerWeights?, index: Int, places: [CachePosition]
+  ) {
+    let m = memory
     engine.multiply(
       [Product(layer.query, into: m.queries), Product(layer.key, into: m.keys), Product(layer.value, into: m.values)],
-      input: m.normalized, count: count)
-    for (bias, matrix) in [(layer.queryBias, m.queries), (layer.keyBias, m.keys), (layer.valueBias, m.values)] {
-      if let bias { engine.addBias(bias, to: matrix, count: count) }
+      input: m.normalized, count: places.count
+    ) { row in
+      if let previous { addDelta(norm: previous.feedForwardOutputNorm, row: row) }
+      normalize(m.residual, layer.attentionNorm, into: m.normalized, row: row)
     }
-    if let norm = layer.queryNorm {
-      engine.normalizeHeads(m.queries, weights: norm, epsilon: parameters.epsilon, count: count)
+    let angles = parameters.isLocal(layer: index) ? m.localAngles : m.globalAngles
+    let pairing = parameters.architecture.rotaryPairing
+    engine.eachRow(places.count) { row in
+      for (bias, matrix) in [(layer.queryBias, m.queries), (layer.keyBias, m.keys), (layer.valueBias, m.values)] {
+        if let bias { engine.addBias(bias, to: matrix, row: row) }
+      }
+      for (norm, matrix) in [(layer.queryNorm, m.queries), (layer.keyNorm, m.keys)] {
+        if let norm { engine.normalizeHeads(matrix, weights: norm, epsilon: parameters.epsilon, row: row) }
+        engine.rotate(matrix, headSize: parameters.headSize, angles: angles, pairing: pairing, row: row)
+      }
+      engine.store(keys: m.keys, values: m.values, row: row, layer: index, at: places[row])
     }
-    if let norm = layer.keyNorm {
-      engine.normalizeHeads(m.keys, weights: norm, epsilon: parameters.epsilon, count: count)
+  }
+
+  /// Moves the rows whose logits are wanted to the front.
+  private func keep(_ rows: [Int], _ places: inout [CachePosition]) {
+    for (target, row) in rows.enumerated() {
+      memory.residual.copyRow(row, to: target, of: memory.residual)
+      memory.queries.copyRow(row, to: target, of: memory.queries)
     }
-    for matrix in [m.queries, m.keys] {
-      engine.rotate(
-        matrix, headSize: parameters.headSize, angles: isLocal ? m.localAngles : m.globalAngles,
-        pairing: parameters.architecture.rotaryPairing, count: count)
-    }
-    engine.store(keys: m.keys, values: m.values, layer: index, at: places)
+    places = rows.map { places[$0] }
+  }
+
+  private func attend(_ layer: LayerWeights, index: Int, places: [CachePosition]) {
+    let m = memory
     engine.attend(
       queries: m.queries, layer: index, at: places, scale: parameters.attentionScale,
-      window: isLocal ? parameters.slidingWindow : nil, into: m.attended)
-    engine.multiply([Product(layer.output, into: m.delta)], input: m.attended, count: count)
-    if let bias = layer.outputBias { engine.addBias(bias, to: m.delta, count: count) }
-    addDelta(norm: layer.attentionOutputNorm, count: count)
+      window: parameters.isLocal(layer: index) ? parameters.slidingWindow : nil, into: m.attended)
+    engine.multiply([Product(layer.output, into: m.delta)], input: m.attended, count: places.count)
   }
 
   private func feedForward(_ layer: LayerWeights, count: Int) {
     let m = memory
-    normalize(m.residual, layer.feedForwardNorm, into: m.normalized, count: count)
     engine.multiply(
-      [Product(layer.gate, into: m.gate), Product(layer.up, into: m.up)], input: m.normalized, count: count)
-    engine.gate(m.gate, with: m.up, activation: parameters.architecture.activation, count: count)
-    engine.multiply([Product(layer.down, into: m.delta)], input: m.gate, count: count)
-    addDelta(norm: layer.feedForwardOutputNorm, count: count)
-  }
-
-  private func addDelta(norm: FloatMatrix?, count: Int) {
-    if let norm { normalize(memory.delta, norm, into: memory.delta, count: count) }
-    engine.add(memory.delta, to: memory.residual, count: count)
-  }
-
-  private func normalize(_ input: FloatMatrix, _ weights: FloatMatrix, into output: FloatMatrix, count: Int) {
-    engine.normalize(input, weights: weights, epsilon: parameters.epsilon, count: count, into: output)
-  }
-
-  private func logits(rows: [Int]) throws(ModelError) -> FloatMatrix {
-    let width = checkpoint.weights.head.rows
-    guard !rows.isEmpty else { return FloatMatrix(rows: 1, width: 1) }
-    let selected = FloatMatrix(rows: rows.count, width: parameters.width)
-    for (target, row) in rows.enumerated() {
-      guard memory.residual.isFinite(row: row) else { throw checkpoint.explainNotFinite() }
-      selected[row: target] = memory.residual[row: row]
+      [Product(layer.gate, into: m.gate), Product(layer.up, into: m.up)], input: m.normalized, count: count
+    ) { row in
+      if let bias = layer.outputBias { engine.addBias(bias, to: m.delta, row: row) }
+      addDelta(norm: layer.attentionOutputNorm, row: row)
+      normalize(m.residual, layer.feedForwardNorm, into: m.normalized, row: row)
     }
-    normalize(selected, checkpoint.weights.outputNorm, into: selected, count: rows.count)
-    let logits = FloatMatrix(rows: rows.count, width: width)
-    engine.multiply([Product(checkpoint.weights.head, into: logits)], input: selected, count: rows.count)
-    for row in rows.indices where !logits.isFinite(row: row) { throw checkpoint.explainNotFinite() }
-    return logits
+    engine.multiply([Product(layer.down, into: m.delta)], input: m.gate, count: count) { row in
+      engine.gate(m.gate, with: m.up, activation: parameters.architecture.activation, row: row)
+    }
+  }
+
+  private func addDelta(norm: FloatMatrix?, row: Int) {
+    if let norm { normalize(memory.delta, norm, into: memory.delta, row: row) }
+    engine.add(memory.delta, to: memory.residual, row: row)
+  }
+
+  private func normalize(_ input: FloatMatrix, _ weights: FloatMatrix, into output: FloatMatrix, row: Int) {
+    engine.normalize(input, weights: weights, epsilon: parameters.epsilon, into: output, row: row)
+  }
+
+  private func logits(count: Int, after previous: LayerWeights?) throws(ModelError) -> FloatMatrix {
+    guard count > 0 else { return logitMemory }
+    let (m, head) = (memory, checkpoint.weights.head)
+    if logitMemory.rows < count { logitMemory = FloatMatrix(rows: count, width: head.rows) }
+    engine.multiply([Product(head, into: logitMemory)], input: m.normalized, count: count) { row in
+      if let previous { addDelta(norm: previous.feedForwardOutputNorm, row: row) }
+      normalize(m.residual, checkpoint.weights.outputNorm, into: m.normalized, row: row)
+    }
+    for row in 0..<count where !m.residual.isFinite(row: row) || !logitMemory.isFinite(row: row) {
+      throw checkpoint.explainNotFinite()
+    }
+    return logitMemory
   }
 }
 
@@ -189,12 +218,5 @@ private struct WorkingMemory {
     up = FloatMatrix(rows: rows, width: p.feedForwardWidth)
     globalAngles = RotaryAngles(rows: rows, size: p.rotary.size)
     localAngles = RotaryAngles(rows: rows, size: p.rotary.size)
-  }
-
-  func setAngles(_ batch: [BatchRow], _ global: Angles, _ local: Angles?) {
-    for (row, entry) in batch.enumerated() {
-      global.set(entry.place.position, row: row, of: globalAngles)
-      local?.set(entry.place.position, row: row, of: localAngles)
-    }
   }
 }
