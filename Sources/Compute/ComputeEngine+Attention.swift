@@ -58,18 +58,19 @@ extension ComputeEngine {
     }
   }
 
-  /// Stores each row's keys and values [rows, heads * headSize] in its cache.
+  /// Stores each row's keys and values [rows, heads * headSize] at its position, which is reserved, of its cache.
   public func store(keys: FloatMatrix, values: FloatMatrix, layer: Int, at positions: [CachePosition]) {
     eachRow(positions.count) { row in
       let (store, position) = (positions[row].store, positions[row].position)
-      precondition(position >= 0 && position < store.capacity, "a position of the cache")
       precondition(keys.width == store.heads * store.headSize && values.width == keys.width, "whole heads")
+      let (chunk, place) = position.quotientAndRemainder(dividingBy: KeyValueStore.chunkLength)
       for head in 0..<store.heads {
         let size = store.headSize
         kernels.table.pointee.store_key(
-          keys.row(row) + head * size, size, position, store.keys(layer: layer, head: head))
+          keys.row(row) + head * size, size, place, store.keys(layer: layer, head: head, chunk: chunk))
         kernels.table.pointee.store_value(
-          values.row(row) + head * size, size, store.values(layer: layer, head: head) + position * size)
+          values.row(row) + head * size, size,
+          store.values(layer: layer, head: head, chunk: chunk) + place * size)
       }
     }
   }
@@ -167,8 +168,6 @@ struct AttentionItem {
     outputs.update(repeating: 0, count: count * size)
 
     let store = positions[tile.rows.lowerBound].store
-    let keys = store.keys(layer: layer, head: head)
-    let values = store.values(layer: layer, head: head)
     let seen = tile.rows.map { visible(positions[$0].position) }
     let first = (seen.map(\.lowerBound).min() ?? 0) / chunk
     let last = ((seen.map(\.upperBound).max() ?? 0) + chunk - 1) / chunk
@@ -182,8 +181,9 @@ struct AttentionItem {
         firsts[query] = min(Int32(min(max(range.lowerBound - start, 0), chunk)), lasts[query])
       }
       table.pointee.attend(
-        packed, count, size, keys + start * size, values + start * size, firsts, lasts, chunkMaxima, chunkSums,
-        chunkOutputs, scores)
+        packed, count, size, store.keys(layer: layer, head: head, chunk: index),
+        store.values(layer: layer, head: head, chunk: index), firsts, lasts, chunkMaxima, chunkSums, chunkOutputs,
+        scores)
       for query in 0..<count where lasts[query] > firsts[query] {
         table.pointee.merge(
           maxima + query, sums + query, outputs + query * size, chunkMaxima[query], chunkSums[query],

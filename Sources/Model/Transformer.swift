@@ -44,14 +44,10 @@ public final class Transformer {
     memory = WorkingMemory(rows: 8, parameters)
   }
 
-  /// A cache for one sequence of up to `capacity` positions.
-  public func makeStore(capacity: Int) throws(ModelError) -> KeyValueStore {
-    let store = KeyValueStore(
+  /// An empty cache for one sequence of up to `capacity` positions.
+  public func makeStore(capacity: Int) -> KeyValueStore {
+    KeyValueStore(
       layers: parameters.layers, heads: parameters.keyValueHeads, headSize: parameters.headSize, capacity: capacity)
-    guard let store else {
-      throw .memory(bytes: 4 * parameters.layers * parameters.keyValueHeads * parameters.headSize * capacity)
-    }
-    return store
   }
 
   /// Runs a batch and returns the logits of the rows `logitRows` asks for, [logitRows.count, vocabulary].
@@ -60,6 +56,11 @@ public final class Transformer {
   public func forward(_ batch: [BatchRow], logitRows: [Int]) throws(ModelError) -> FloatMatrix {
     precondition(!batch.isEmpty && batch.count <= Transformer.batchLimit, "a batch of rows")
     let count = batch.count
+    for place in batch.map(\.place) {
+      guard place.store.reserve(place.position) else {
+        throw .memory(bytes: place.store.bytes(positions: place.position + 1))
+      }
+    }
     if memory.rows < count { memory = WorkingMemory(rows: count, parameters) }
     memory.setAngles(batch, globalAngles, localAngles)
     embed(batch)
