@@ -54,17 +54,18 @@ extension ComputeEngine {
     }
   }
 
-  /// Stores a row's keys and values [rows, heads * headSize] in its cache.
+  /// Stores a row's keys and values [rows, heads * headSize] at its position, which is reserved, of its cache.
   public func store(keys: FloatMatrix, values: FloatMatrix, row: Int, layer: Int, at place: CachePosition) {
-    let (store, position) = (place.store, place.position)
-    precondition(position >= 0 && position < store.capacity, "a position of the cache")
+    let store = place.store
     precondition(keys.width == store.heads * store.headSize && values.width == keys.width, "whole heads")
+    let (chunk, position) = place.position.quotientAndRemainder(dividingBy: KeyValueStore.chunkLength)
     for head in 0..<store.heads {
       let size = store.headSize
       kernels.table.pointee.store_key(
-        keys.row(row) + head * size, size, position, store.keys(layer: layer, head: head))
+        keys.row(row) + head * size, size, position, store.keys(layer: layer, head: head, chunk: chunk))
       kernels.table.pointee.store_value(
-        values.row(row) + head * size, size, store.values(layer: layer, head: head) + position * size)
+        values.row(row) + head * size, size,
+        store.values(layer: layer, head: head, chunk: chunk) + position * size)
     }
   }
 

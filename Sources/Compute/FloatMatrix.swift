@@ -35,6 +35,35 @@ public final class FloatMatrix: @unchecked Sendable {
     other.row(target).update(from: row(source), count: width)
   }
 
+  /// The value in row `row` and column `column`.
+  public subscript(row: Int, column: Int) -> Float {
+    get {
+      precondition(column >= 0 && column < width, "a column of the matrix")
+      return self.row(row)[column]
+    }
+    set {
+      precondition(column >= 0 && column < width, "a column of the matrix")
+      self.row(row)[column] = newValue
+    }
+  }
+
+  /// The column of the largest value of row `index`, the first of equals; the row holds no NaN.
+  public func largestColumn(row index: Int) -> Int {
+    // A vocabulary is long and the largest value is wanted for every token: sixteen lanes find the value, and a
+    // second pass its first place.
+    typealias Lanes = SIMD16<Float>
+    let values = UnsafeRawBufferPointer(start: row(index), count: width * MemoryLayout<Float>.stride)
+    let whole = width / Lanes.scalarCount * Lanes.scalarCount
+    var lanes = Lanes(repeating: -.infinity)
+    for column in stride(from: 0, to: whole, by: Lanes.scalarCount) {
+      let next = values.loadUnaligned(fromByteOffset: column * MemoryLayout<Float>.stride, as: Lanes.self)
+      lanes.replace(with: next, where: next .> lanes)
+    }
+    var largest = lanes.max()
+    for column in whole..<width { largest = max(largest, row(index)[column]) }
+    return UnsafeBufferPointer(start: row(index), count: width).firstIndex(of: largest) ?? 0
+  }
+
   /// Whether every value of row `index` is finite.
   public func isFinite(row index: Int) -> Bool {
     UnsafeBufferPointer(start: row(index), count: width).allSatisfy(\.isFinite)

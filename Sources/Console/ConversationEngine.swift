@@ -162,11 +162,15 @@ public struct AnswerSummary: Equatable, Sendable {
   public var answerSeconds: Double
   /// The seed that was used, the same whether given or chosen.
   public var seed: UInt64
+  /// Tokens that were drafted for the answer.
+  public var draftedTokens: Int
+  /// Drafted tokens that turned out to be the answer's.
+  public var acceptedTokens: Int
 
-  /// A summary with every member given.
+  /// A summary with every member given, or without drafts.
   public init(
     finish: FinishReason, promptTokens: Int, reusedTokens: Int, answerTokens: Int, promptSeconds: Double,
-    answerSeconds: Double, seed: UInt64
+    answerSeconds: Double, seed: UInt64, draftedTokens: Int = 0, acceptedTokens: Int = 0
   ) {
     self.finish = finish
     self.promptTokens = promptTokens
@@ -175,6 +179,8 @@ public struct AnswerSummary: Equatable, Sendable {
     self.promptSeconds = promptSeconds
     self.answerSeconds = answerSeconds
     self.seed = seed
+    self.draftedTokens = draftedTokens
+    self.acceptedTokens = acceptedTokens
   }
 }
 

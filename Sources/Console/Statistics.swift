@@ -23,12 +23,17 @@ struct Statistics: Equatable, Sendable {
   var lines: [String] {
     guard let last else { return ["No answer yet."] }
     let read = last.promptTokens - last.reusedTokens
+    let drafts =
+      last.draftedTokens == 0
+      ? []
+      : ["             \(grouped(last.acceptedTokens)) of \(counted(last.draftedTokens, "drafted token")) came true"]
     let totals = Statistics.speed(promptTokens, promptSeconds, answerTokens, answerSeconds)
     return [
       "Last answer: \(Statistics.speed(read, last.promptSeconds, last.answerTokens, last.answerSeconds))",
       "             \(grouped(last.reusedTokens)) of \(counted(last.promptTokens, "prompt token")) were "
         + "still in the cache; seed \(last.seed); ended by \(last.finish.words)",
-      "All \(counted(answers, "answer")): \(totals)",
+    ] + drafts + [
+      "All \(counted(answers, "answer")): \(totals)"
     ]
   }
 

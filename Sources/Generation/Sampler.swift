@@ -1,5 +1,6 @@
 // Choosing the next token from logits. Without a temperature the best one is taken; either way the same seed and
 // the same logits give the same choice.
+import Compute
 import Glibc
 
 /// How the next token is chosen.
@@ -39,47 +40,49 @@ struct SplitMix64: RandomNumberGenerator {
   mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
 }
 
-/// Draws tokens by the options.
+/// Chooses the tokens of one answer by the options.
 struct Sampler {
   let options: SamplingOptions
   private var generator: SplitMix64
+  private var recent: RecentTokens
 
   init(_ options: SamplingOptions) {
     self.options = options
     generator = SplitMix64(state: options.seed)
+    recent = RecentTokens(window: options.repetitionPenalty == 1 ? 0 : options.repetitionWindow)
   }
 
-  /// The next token, given the logits [vocabulary] and the tokens answered so far.
-  mutating func choose(_ logits: [Float], answered: [Int32]) -> Int32 {
-    var logits = logits
-    penalize(&logits, answered.suffix(options.repetitionWindow))
-    guard options.temperature > 0 else { return Int32(likeliest(logits)) }
-    let candidates = candidates(logits)
+  /// The answer's next token by row `row` of `logits` [rows, vocabulary], which are the same afterwards.
+  mutating func choose(_ logits: FloatMatrix, row: Int) -> Int32 {
+    let unchanged = penalize(logits, row: row)
+    let token = Int32(options.temperature > 0 ? draw(logits, row: row) : logits.largestColumn(row: row))
+    for (token, logit) in unchanged { logits[row, token] = logit }
+    recent.append(token)
+    return token
+  }
+
+  /// Penalizes the tokens seen lately, and returns their logits as they were.
+  private func penalize(_ logits: FloatMatrix, row: Int) -> [(token: Int, logit: Float)] {
+    recent.distinct.map { token in
+      let logit = logits[row, Int(token)]
+      logits[row, Int(token)] = logit > 0 ? logit / options.repetitionPenalty : logit * options.repetitionPenalty
+      return (Int(token), logit)
+    }
+  }
+
+  private mutating func draw(_ logits: FloatMatrix, row: Int) -> Int {
+    let candidates = candidates(logits[row: row], likeliest: logits.largestColumn(row: row))
     var rest = generator.unit() * candidates.reduce(0) { $0 + $1.weight }
     for candidate in candidates {
       rest -= candidate.weight
-      if rest < 0 { return Int32(candidate.token) }
+      if rest < 0 { return candidate.token }
     }
-    return Int32(candidates[0].token)
-  }
-
-  private func penalize(_ logits: inout [Float], _ recent: ArraySlice<Int32>) {
-    guard options.repetitionPenalty != 1 else { return }
-    for token in Set(recent) {
-      let logit = logits[Int(token)]
-      logits[Int(token)] = logit > 0 ? logit / options.repetitionPenalty : logit * options.repetitionPenalty
-    }
-  }
-
-  private func likeliest(_ logits: [Float]) -> Int {
-    var best = 0
-    for index in logits.indices where logits[index] > logits[best] { best = index }
-    return best
+    return candidates[0].token
   }
 
   /// The tokens left by top-k, min-p and top-p, likeliest first, with weights relative to the likeliest.
-  private func candidates(_ logits: [Float]) -> [(token: Int, weight: Double)] {
-    let best = Double(logits[likeliest(logits)])
+  private func candidates(_ logits: [Float], likeliest: Int) -> [(token: Int, weight: Double)] {
+    let best = Double(logits[likeliest])
     let temperature = Double(options.temperature)
     let floor = options.minP > 0 ? best + temperature * log(Double(options.minP)) : -Double.infinity
     var kept = logits.indices.filter { Double(logits[$0]) >= floor }
@@ -95,5 +98,28 @@ struct Sampler {
     }
     if let end { weighted.removeLast(weighted.count - end - 1) }
     return weighted
+  }
+}
+
+/// The distinct tokens among the last of an answer, kept as they come.
+private struct RecentTokens {
+  private let window: Int
+  private var tokens: [Int32] = []
+  private var counts: [Int32: Int] = [:]
+
+  /// None at first, and at most the last `window`.
+  init(window: Int) {
+    self.window = window
+  }
+
+  var distinct: Dictionary<Int32, Int>.Keys { counts.keys }
+
+  mutating func append(_ token: Int32) {
+    guard window > 0 else { return }
+    tokens.append(token)
+    counts[token, default: 0] += 1
+    guard tokens.count > window else { return }
+    let old = tokens[tokens.count - 1 - window]
+    counts[old] = counts[old] == 1 ? nil : counts[old].map { $0 - 1 }
   }
 }

@@ -17,6 +17,13 @@ public struct ContextExceeded: Error, Equatable, Sendable, CustomStringConvertib
   }
 }
 
+extension ContextExceeded {
+  /// Throws unless a prompt of `tokens` tokens leaves room for an answered one in `context`.
+  static func check(prompt tokens: Int, context: Int) throws(ContextExceeded) {
+    guard tokens < context else { throw ContextExceeded(tokens: tokens, available: context - 1) }
+  }
+}
+
 /// The computation was interrupted while a prompt was read.
 public struct Interrupted: Error, Sendable {}
 
@@ -33,37 +40,45 @@ public final class Session {
   private static let stepLength = 128
 
   /// A session of at most `context` tokens.
-  public init(model: Transformer, context: Int) throws(ModelError) {
+  public init(model: Transformer, context: Int) {
     self.model = model
     self.context = context
-    store = try model.makeStore(capacity: context)
+    store = model.makeStore(capacity: context)
   }
 
   /// How many of the first tokens of `prefix` need not be computed again.
   public func reusable(of prefix: [Int32]) -> Int {
-    let common = zip(tokens, prefix).prefix { $0 == $1 }.count
-    return min(common, prefix.count - 1)
+    min(tokens.commonPrefixLength(prefix), prefix.count - 1)
   }
 
-  /// Moves the session to `prefix` and returns the logits that follow its last token, [vocabulary].
+  /// Moves the session to `prefix` and returns the logits that follow its last token,
+  /// [1, vocabulary].
   public func advance(
     to prefix: [Int32], progress: (_ done: Int, _ total: Int) -> Void = { _, _ in },
     isCancelled: () -> Bool = { false }
-  ) throws -> [Float] {
+  ) throws -> FloatMatrix {
     precondition(!prefix.isEmpty, "a prefix has a token")
     guard prefix.count <= context else { throw ContextExceeded(tokens: prefix.count, available: context) }
     let kept = reusable(of: prefix)
     tokens.removeLast(tokens.count - min(tokens.count, kept))
-    var logits: [Float] = []
-    while tokens.count < prefix.count {
+    while true {
       if isCancelled() { throw Interrupted() }
       let end = min(tokens.count + Session.stepLength, prefix.count)
       let result = try run(prefix[tokens.count..<end], wantsAll: false, isLast: end == prefix.count)
-      if end == prefix.count { logits = result[row: 0] }
       progress(tokens.count - kept, prefix.count - kept)
+      if end == prefix.count { return result }
     }
-    return logits
   }
+
+  /// Runs `next` behind the tokens in the cache and returns the logits behind each of them,
+  /// [next.count, vocabulary].
+  func extend(by next: [Int32]) throws(ModelError) -> FloatMatrix {
+    precondition(tokens.count + next.count <= context, "tokens that fit the context")
+    return try run(next[...], wantsAll: true, isLast: true)
+  }
+
+  /// Forgets the last `count` tokens.
+  func forget(last count: Int) { tokens.removeLast(count) }
 
   /// The logits behind every token of `ids`, computed afresh, handed over row by row as they come.
   public func evaluate(_ ids: [Int32], receive: (_ position: Int, _ logits: [Float]) throws -> Void) throws {
@@ -85,5 +100,13 @@ public final class Session {
     let logits = try model.forward(batch, logitRows: rows)
     tokens += slice
     return logits
+  }
+}
+
+extension [Int32] {
+  /// How many of the first tokens are those of `other`.
+  func commonPrefixLength(_ other: [Int32]) -> Int {
+    let most = Swift.min(count, other.count)
+    return indices.prefix(most).first { self[$0] != other[$0] } ?? most
   }
 }

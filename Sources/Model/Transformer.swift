@@ -46,14 +46,10 @@ public final class Transformer {
     logitMemory = FloatMatrix(rows: 1, width: checkpoint.weights.head.rows)
   }
 
-  /// A cache for one sequence of up to `capacity` positions.
-  public func makeStore(capacity: Int) throws(ModelError) -> KeyValueStore {
-    let store = KeyValueStore(
+  /// An empty cache for one sequence of up to `capacity` positions.
+  public func makeStore(capacity: Int) -> KeyValueStore {
+    KeyValueStore(
       layers: parameters.layers, heads: parameters.keyValueHeads, headSize: parameters.headSize, capacity: capacity)
-    guard let store else {
-      throw .memory(bytes: 4 * parameters.layers * parameters.keyValueHeads * parameters.headSize * capacity)
-    }
-    return store
   }
 
   /// Runs a batch and returns the logits of the rows `logitRows` asks for, in rows 0 to `logitRows.count` of a matrix
@@ -64,6 +60,11 @@ public final class Transformer {
   public func forward(_ batch: [BatchRow], logitRows: [Int]) throws(ModelError) -> FloatMatrix {
     precondition(!batch.isEmpty && batch.count <= Transformer.batchLimit, "a batch of rows")
     precondition(zip(logitRows, logitRows.dropFirst()).allSatisfy { $0 < $1 }, "logit rows in ascending order")
+    for place in batch.map(\.place) {
+      guard place.store.reserve(place.position) else {
+        throw .memory(bytes: place.store.bytes(positions: place.position + 1))
+      }
+    }
     if memory.rows < batch.count { memory = WorkingMemory(rows: batch.count, parameters) }
     embed(batch)
     var places = batch.map(\.place)

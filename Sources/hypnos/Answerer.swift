@@ -33,6 +33,11 @@ struct Answerer {
     try Generator(session: session, options: options).answer(try prompts.tokens(messages), receive: receive)
   }
 
+  /// A generator of many such answers at once.
+  func makeBatch(_ limit: BatchLimit) -> BatchGenerator {
+    BatchGenerator(model: session.model, context: session.context, options: options, limit: limit)
+  }
+
   /// Streams the answer to one question to standard output, and says on standard error when it is not whole.
   func stream(_ question: String) throws {
     var endsLine = false

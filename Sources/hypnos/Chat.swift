@@ -27,8 +27,18 @@ struct Chat: ParsableCommand {
   @Flag(help: "With --jsonl: each answer with the log-probabilities of its tokens.")
   var logprobs = false
 
+  @Option(help: "How many piped questions are answered at once, 1 to 64; as many as pay without.")
+  var parallel: Int?
+
+  func validate() throws {
+    if let parallel, !(1...BatchLimit.mostSequences).contains(parallel) {
+      throw ValidationError("--parallel \(parallel): it can be 1 to \(BatchLimit.mostSequences)")
+    }
+  }
+
   mutating func run() throws {
     guard StandardInput.isTerminal, !jsonl, !whole else { return try answerPipe() }
+    try refuseParallel()
     let engine = try ReplEngine(model: model, answers: answers)
     let options = ReplOptions(
       sessionPath: session, historyPath: history, systemPrompt: answers.system, fixedSettings: answers.given)
@@ -41,9 +51,16 @@ struct Chat: ParsableCommand {
     }
     let answerer = try Answerer(model: model, answers: answers, keepsLogProbabilities: logprobs)
     if whole {
+      try refuseParallel()
       try answerer.answerWhole(jsonl: jsonl)
     } else {
-      try PipedQuestions(answerer: answerer, jsonl: jsonl).run()
+      let limit = parallel.map { BatchLimit(sequences: $0) } ?? .standard
+      var questions = PipedQuestions(answerer: answerer, jsonl: jsonl, limit: limit)
+      try questions.run()
     }
+  }
+
+  private func refuseParallel() throws {
+    guard parallel == nil else { throw Failure("--parallel is for piped questions, a line each", code: 2) }
   }
 }

@@ -51,7 +51,7 @@ struct ModelOptions: ParsableArguments {
         "the model was trained on \(trained) tokens; a context of \(context) goes beyond what it has learnt")
     }
     let model = Transformer(checkpoint, threads: threads ?? Processors.physicalCores)
-    return try Session(model: model, context: contextLength(checkpoint))
+    return Session(model: model, context: contextLength(checkpoint))
   }
 
   /// The context asked for, or the trained one.
@@ -92,6 +92,9 @@ struct AnswerOptions: ParsableArguments {
   @Option(help: "A string that ends the answer; can be given several times.")
   var stop: [String] = []
 
+  @Option(help: "Whether tokens are drafted from the text so far; the answer is the same, and often sooner there.")
+  var speculate = Speculation.auto
+
   func validate() throws {
     func check<Value>(_ name: String, _ value: Value?, _ range: String, _ holds: (Value) -> Bool) throws {
       guard let value, !holds(value) else { return }
@@ -109,6 +112,7 @@ struct AnswerOptions: ParsableArguments {
   var generation: GenerationOptions {
     var options = GenerationOptions()
     options.stops = stop
+    options.speculates = speculate == .auto
     if let maxTokens { options.maxTokens = maxTokens }
     if let temperature { options.sampling.temperature = temperature }
     if let topK { options.sampling.topK = topK }
@@ -134,6 +138,14 @@ struct AnswerOptions: ParsableArguments {
     guard let template else { return nil }
     return try TemplateArgument.load(template)
   }
+}
+
+/// Whether tokens are drafted and checked several at a time.
+enum Speculation: String, ExpressibleByArgument, CaseIterable {
+  /// Where it pays.
+  case auto
+  /// Never.
+  case off
 }
 
 /// A template by its built-in name or from a file.

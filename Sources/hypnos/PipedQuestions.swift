@@ -1,47 +1,49 @@
-// Questions from a pipe: each line one, answered in order, each answer written as soon as it is whole. A line that
-// cannot be answered is reported with its number and the rest goes on.
+// Questions from a pipe: each line one, many computed at once, and each answer written, in the order asked, as soon as
+// it and all before it are whole. A line that cannot be answered is reported with its number and the rest goes on.
 import Generation
 import Text
 
 /// Answers the lines of standard input.
 struct PipedQuestions {
-  let answerer: Answerer
-  let jsonl: Bool
+  /// The most lines read while the answers before theirs are awaited.
+  private static let readAhead = 256
 
-  /// A question read from one line.
-  private struct Question {
+  /// A line that was read and whose answer or complaint is still to be written.
+  private struct Entry {
+    enum State {
+      /// Being answered, under a number of the batch's.
+      case running(Question, ticket: Int)
+      case answered(Question, Answer)
+      case failed(String)
+    }
     let line: Int
-    let id: JSONValue
-    let text: String?
-    let messages: [ChatMessage]
+    var state: State
   }
 
-  /// Why a line is no question.
-  private struct BadLine: Error, CustomStringConvertible {
-    let description: String
+  private let answerer: Answerer
+  private let jsonl: Bool
+  private let batch: BatchGenerator
+  private var input: QuestionReader
+  private var isAtEnd = false
+  private var entries: [Entry] = []
+  private var answered = 0
+  private var failed = 0
+
+  /// The questions on standard input, as objects with `jsonl`, as many at once as `limit` says.
+  init(answerer: Answerer, jsonl: Bool, limit: BatchLimit) {
+    self.answerer = answerer
+    self.jsonl = jsonl
+    batch = answerer.makeBatch(limit)
+    input = QuestionReader(answerer: answerer, jsonl: jsonl)
   }
 
-  func run() throws {
-    var input = StandardInput()
-    var number = 0
-    var failed = 0
-    var answered = 0
-    var isFirst = true
-    var waiting = try next(&input, &number, &failed)
-    while let question = waiting {
-      // Only the first question's form depends on whether another follows: the rest are answered at once, since
-      // whoever asks through a pipe may wait for each answer before asking on.
-      waiting = jsonl || !isFirst ? nil : try next(&input, &number, &failed)
-      do {
-        try answer(question, isOnly: isFirst && waiting == nil && !jsonl)
-        answered += 1
-      } catch let closed as ClosedPipe {
-        throw closed
-      } catch {
-        report(question.line, "\(error)", &failed)
-      }
-      isFirst = false
-      if waiting == nil { waiting = try next(&input, &number, &failed) }
+  /// Answers them all.
+  mutating func run() throws {
+    if !jsonl { try readOpening() }
+    while !isAtEnd || !entries.isEmpty {
+      try readWhatIsThere()
+      batch.step().forEach { settle($0) }
+      try writeWhatIsWhole()
     }
     if answered == 0 && failed == 0 { throw Failure("standard input holds no question", code: 2) }
     if failed > 0 {
@@ -49,49 +51,82 @@ struct PipedQuestions {
     }
   }
 
-  private func report(_ line: Int, _ message: String, _ failed: inout Int) {
-    failed += 1
-    Output.complain("standard input, line \(line): \(message)")
-  }
-
-  /// The next line that is a question; bad ones are reported on the way.
-  private func next(_ input: inout StandardInput, _ number: inout Int, _ failed: inout Int) throws -> Question? {
-    while let line = try input.nextLine() {
-      number += 1
-      do {
-        guard case .success(let bytes) = line else {
-          throw BadLine(description: "is longer than \(StandardInput.lineLimit >> 20) MiB")
-        }
-        if let question = try parse(bytes, line: number) { return question }
-      } catch {
-        report(number, "\(error)", &failed)
+  /// Reads until there are two questions, or answers the only one. Its answer alone is not labelled, so it is not
+  /// begun before it is known whether another question follows.
+  private mutating func readOpening() throws {
+    var opening: [Question] = []
+    while opening.count < 2, !isAtEnd {
+      switch try input.next(waits: true) {
+      case .question(let question): opening.append(question)
+      case .bad(let line, let reason): report(line, reason)
+      case .end: isAtEnd = true
+      case .notYet: break
       }
     }
-    return nil
+    if opening.count == 1, let text = opening[0].text {
+      try answerOnly(text, line: opening[0].line)
+    } else {
+      opening.forEach { enter($0) }
+    }
   }
 
-  private func parse(_ bytes: [UInt8], line: Int) throws -> Question? {
-    let text = try StandardInput.text(bytes)
-    guard !text.allSatisfy(\.isWhitespace) else { return nil }
-    guard jsonl else {
-      return Question(line: line, id: .integer(line), text: text, messages: answerer.messages(text))
+  private mutating func answerOnly(_ text: String, line: Int) throws {
+    do {
+      try answerer.stream(text)
+      answered += 1
+    } catch let closed as ClosedPipe {
+      throw closed
+    } catch {
+      report(line, "\(error)")
     }
-    let object = try JSONValue(parsing: text)
-    guard object.object != nil else { throw BadLine(description: "is not a JSON object") }
-    let id = object["id"] ?? .integer(line)
-    if let question = object["question"] {
-      guard let text = question.string else { throw BadLine(description: "\"question\" is not a string") }
-      return Question(line: line, id: id, text: text, messages: answerer.messages(text))
-    }
-    guard let messages = object["messages"] else {
-      throw BadLine(description: "has neither \"question\" nor \"messages\"")
-    }
-    return Question(line: line, id: id, text: nil, messages: try MessageList.parse(messages))
   }
 
-  private func answer(_ question: Question, isOnly: Bool) throws {
-    if isOnly, let text = question.text { return try answerer.stream(text) }
-    let answer = try answerer.answer(question.messages) { _ in }
+  /// Reads lines while the batch has room. Whoever asks through a pipe may wait for each answer before asking on, so
+  /// it waits for a line only when no answer is under way.
+  private mutating func readWhatIsThere() throws {
+    while !isAtEnd, batch.hasRoom, entries.count < PipedQuestions.readAhead {
+      switch try input.next(waits: entries.isEmpty) {
+      case .question(let question): enter(question)
+      case .bad(let line, let reason): entries.append(Entry(line: line, state: .failed(reason)))
+      case .end: isAtEnd = true
+      case .notYet: return
+      }
+    }
+  }
+
+  private mutating func enter(_ question: Question) {
+    do {
+      let ticket = try batch.submit(try answerer.prompts.tokens(question.messages))
+      entries.append(Entry(line: question.line, state: .running(question, ticket: ticket)))
+    } catch {
+      entries.append(Entry(line: question.line, state: .failed("\(error)")))
+    }
+  }
+
+  private mutating func settle(_ result: BatchResult) {
+    for index in entries.indices {
+      guard case .running(let question, result.ticket) = entries[index].state else { continue }
+      switch result.answer {
+      case .success(let answer): entries[index].state = .answered(question, answer)
+      case .failure(let error): entries[index].state = .failed("\(error)")
+      }
+    }
+  }
+
+  private mutating func writeWhatIsWhole() throws {
+    while let entry = entries.first {
+      switch entry.state {
+      case .running: return
+      case .failed(let reason): report(entry.line, reason)
+      case .answered(let question, let answer):
+        try write(answer, to: question)
+        answered += 1
+      }
+      entries.removeFirst()
+    }
+  }
+
+  private func write(_ answer: Answer, to question: Question) throws {
     if jsonl {
       try Output.write(answerer.record(answer, id: question.id).encoded + "\n")
     } else {
@@ -99,27 +134,9 @@ struct PipedQuestions {
       Answerer.explain(answer, place: "standard input, line \(question.line): ")
     }
   }
-}
 
-/// Conversations as JSON.
-enum MessageList {
-  /// Why a value is no conversation.
-  struct Malformed: Error, CustomStringConvertible {
-    let description: String
-  }
-
-  /// The messages of an array of objects with `role` and `content`.
-  static func parse(_ value: JSONValue) throws(Malformed) -> [ChatMessage] {
-    guard let array = value.array, !array.isEmpty else {
-      throw Malformed(description: "\"messages\" is not an array of messages")
-    }
-    var messages: [ChatMessage] = []
-    for (index, entry) in array.enumerated() {
-      guard let role = entry["role"]?.string, let content = entry["content"]?.string else {
-        throw Malformed(description: "message \(index + 1) has no \"role\" and \"content\" that are strings")
-      }
-      messages.append(ChatMessage(role: role, content: content))
-    }
-    return messages
+  private mutating func report(_ line: Int, _ message: String) {
+    failed += 1
+    Output.complain("standard input, line \(line): \(message)")
   }
 }

@@ -48,7 +48,7 @@ final class ReplEngine: ConversationEngine {
     let checkpoint = try ModelOptions.open(path, kernels: session.model.checkpoint.kernels)
     let prompts = try PromptBuilder(checkpoint, template: template)
     let context = requestedContext ?? checkpoint.parameters.trainedContext
-    session = try Session(model: Transformer(checkpoint, threads: threads), context: context)
+    session = Session(model: Transformer(checkpoint, threads: threads), context: context)
     self.prompts = prompts
   }
 
@@ -74,7 +74,7 @@ final class ReplEngine: ConversationEngine {
     AnswerSummary(
       finish: answer.finish.shown, promptTokens: answer.promptTokens, reusedTokens: answer.reusedTokens,
       answerTokens: answer.tokens.count, promptSeconds: answer.promptSeconds, answerSeconds: answer.answerSeconds,
-      seed: answer.seed)
+      seed: answer.seed, draftedTokens: answer.draftedTokens, acceptedTokens: answer.acceptedTokens)
   }
 }
 
@@ -111,6 +111,14 @@ extension ReplEngine {
       number("seed", "where the random numbers start", \.sampling.seed, in: 0...UInt64.max),
       number("max-tokens", "the most tokens of an answer", \.maxTokens, in: 1...(1 << 24)),
       Knob(
+        name: "speculate", help: "draft tokens from the text so far: auto or off", isKept: false,
+        read: { ($0.options.speculates ? Speculation.auto : .off).rawValue },
+        write: { engine, text in
+          guard let value = Speculation(rawValue: text) else { return false }
+          engine.options.speculates = value == .auto
+          return true
+        }),
+      Knob(
         name: "threads", help: "threads that compute (1 to 256)", isKept: false, read: { String($0.threads) },
         write: { engine, text in
           guard let count = Int(text), (1...256).contains(count) else { return false }
@@ -132,7 +140,7 @@ extension ReplEngine {
   private func rebuild(threads: Int, context: Int) throws {
     let model =
       threads == self.threads ? session.model : Transformer(session.model.checkpoint, threads: threads)
-    session = try Session(model: model, context: context)
+    session = Session(model: model, context: context)
     self.threads = threads
   }
 

@@ -11,6 +11,9 @@ struct StandardInput {
   private var buffer: [UInt8] = []
   private var position = 0
   private var atEnd = false
+  /// The line that is being read, as far as it has come.
+  private var line: [UInt8] = []
+  private var isTooLong = false
 
   /// Whether standard input is a terminal.
   static var isTerminal: Bool { isatty(0) == 1 }
@@ -28,13 +31,24 @@ struct StandardInput {
     }
   }
 
-  /// A line without its end; nil at the end of the input; `.failure` for one that is too long, which is skipped.
-  mutating func nextLine() throws -> Result<[UInt8], LineTooLong>? {
-    var line: [UInt8] = []
-    var isTooLong = false
+  /// What reading a line came to.
+  enum Line {
+    /// A line without its end.
+    case bytes([UInt8])
+    /// A line longer than the bound, which was skipped.
+    case tooLong
+    /// The rest of the line is not there yet.
+    case notYet
+    /// There are no more lines.
+    case end
+  }
+
+  /// The next line. Unless it `waits`, only what is there already is read.
+  mutating func nextLine(waits: Bool) throws -> Line {
     while true {
       if position == buffer.count {
-        guard !atEnd else { break }
+        if atEnd { return line.isEmpty && !isTooLong ? .end : takeLine() }
+        guard waits || StandardInput.isReady() else { return .notYet }
         buffer = try StandardInput.readPiece()
         position = 0
         atEnd = buffer.isEmpty
@@ -44,14 +58,20 @@ struct StandardInput {
       if line.count + (end ?? buffer.count) - position > StandardInput.lineLimit { isTooLong = true }
       if !isTooLong { line += buffer[position..<(end ?? buffer.count)] }
       position = end.map { $0 + 1 } ?? buffer.count
-      if end != nil { return isTooLong ? .failure(LineTooLong()) : .success(StandardInput.withoutReturn(line)) }
+      if end != nil { return takeLine() }
     }
-    if isTooLong { return .failure(LineTooLong()) }
-    return line.isEmpty ? nil : .success(line)
   }
 
-  /// A line longer than the bound.
-  struct LineTooLong: Error {}
+  private mutating func takeLine() -> Line {
+    defer { (line, isTooLong) = ([], false) }
+    return isTooLong ? .tooLong : .bytes(StandardInput.withoutReturn(line))
+  }
+
+  /// Whether reading would not wait: there is something to read, or the end.
+  private static func isReady() -> Bool {
+    var input = pollfd(fd: 0, events: Int16(POLLIN), revents: 0)
+    return poll(&input, 1, 0) > 0
+  }
 
   private static func withoutReturn(_ line: [UInt8]) -> [UInt8] {
     line.last == 13 ? Array(line.dropLast()) : line

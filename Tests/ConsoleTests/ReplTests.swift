@@ -91,6 +91,19 @@ import Testing
     #expect(held.output.contains("Fingerprint  0123abcd\n"))
   }
 
+  @Test func statisticsTellOfDrafts() {
+    var statistics = Statistics()
+    var summary = AnswerSummary(
+      finish: .endOfText, promptTokens: 9, reusedTokens: 4, answerTokens: 10, promptSeconds: 1, answerSeconds: 1,
+      seed: 0)
+    statistics.add(summary)
+    #expect(statistics.lines.count == 3)
+    summary.draftedTokens = 8
+    summary.acceptedTokens = 6
+    statistics.add(summary)
+    #expect(statistics.lines[2] == "             6 of 8 drafted tokens came true")
+  }
+
   @Test func controlCharactersDoNotReachTheTerminal() throws {
     let held = try converse(["a\u{1B}[2Jb"])
     #expect(!held.output.contains("\u{1B}"))

@@ -96,7 +96,7 @@ import Testing
   ) throws -> [[Float]] {
     let checkpoint = try Checkpoint(path: url(fixture, "checkpoint").path, kernels: kernels)
     let model = Transformer(checkpoint, threads: threads)
-    let store = try model.makeStore(capacity: tokens.count)
+    let store = model.makeStore(capacity: tokens.count)
     var logits: [[Float]] = []
     for (start, end) in zip([0] + pieces, pieces + [tokens.count]) {
       let batch = (start..<end).map { BatchRow(token: tokens[$0], store: store, position: $0) }

@@ -94,7 +94,7 @@ import Testing
     try Self.tiny { $0.broken = "blk.0.ffn_down.weight" }.writer.write(to: path)
     let checkpoint = try Checkpoint(path: path, kernels: KernelSet.available[0])
     let model = Transformer(checkpoint, threads: 1)
-    let store = try model.makeStore(capacity: 16)
+    let store = model.makeStore(capacity: 16)
     do {
       _ = try model.forward([BatchRow(token: 65, store: store, position: 0)], logitRows: [0])
       Issue.record("a broken weight goes unnoticed")

@@ -59,7 +59,7 @@ import Testing
     for prompt in prompts {
       let ids = checkpoint.tokenizer.encode(Array(prompt.prompt.utf8), parseSpecial: true)
       #expect(ids == Self.asLlamaCpp(prompt.ids, checkpoint: reference.checkpoint))
-      let store = try model.makeStore(capacity: 256)
+      let store = model.makeStore(capacity: 256)
       let batch = prompt.ids.enumerated().map { BatchRow(token: $1, store: store, position: $0) }
       let logits = try model.forward(batch, logitRows: Array(batch.indices))
       for (row, position) in prompt.positions.enumerated() {
@@ -78,7 +78,7 @@ import Testing
     for kernels in KernelSet.available {
       let checkpoint = try Checkpoint(path: reference.path, kernels: kernels)
       let model = Transformer(checkpoint, threads: 2)
-      let store = try model.makeStore(capacity: 64)
+      let store = model.makeStore(capacity: 64)
       let batch = ids.dropLast().enumerated().map { BatchRow(token: $1, store: store, position: $0) }
       _ = try model.forward(batch, logitRows: [])
       let last = BatchRow(token: ids[ids.count - 1], store: store, position: ids.count - 1)

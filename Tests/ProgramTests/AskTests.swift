@@ -55,6 +55,15 @@ import Testing
     #expect(stopped["answer"] as? String == String(text[..<before]))
   }
 
+  @Test func draftsDoNotChangeTheAnswer() throws {
+    let question = "Repeat word for word: The trachea was intubated at 08:15 with rocuronium 0.6 mg/kg."
+    let answers = try ["auto", "off"].map {
+      try Hypnos.run("ask", "--speculate", $0, "--max-tokens", "40", question).output
+    }
+    #expect(answers[0] == answers[1])
+    #expect(try Hypnos.run("ask", "--speculate", "always", question).status == 2)
+  }
+
   @Test func threadsDoNotChangeTheAnswer() throws {
     let answers = try ["1", "2", "7"].map {
       try Hypnos.run("ask", "-t", $0, "--max-tokens", "12", AskTests.question).output

@@ -117,6 +117,68 @@ import Testing
     #expect(try program.finish().status == 0)
   }
 
+  @Test(arguments: ["1", "3", "64"]) func manyAtOnceAreAnsweredInOrder(parallel: String) throws {
+    let questions = ["Say hi.", "What is pain?", "Name a color.", "What is 1 + 1?", "Say hi."]
+    let expected = try questions.map { try answer($0, maxTokens: 12) }
+    var lines = questions.enumerated().map { "{\"id\": \($0), \"question\": \"\($1)\"}" }
+    lines.insert("{\"id\": 9}", at: 2)
+    lines.insert("{\"question\": \"\(String(repeating: "2 mg ", count: 200))\"}", at: 4)
+    let outcome = try Hypnos.run(
+      "--jsonl", "--parallel", parallel, "-c", "256", "--max-tokens", "12",
+      input: lines.joined(separator: "\n"))
+    #expect(outcome.status == 1)
+    let answers = try outcome.lines.map(jsonObject)
+    #expect(answers.map { $0["id"] as? Int } == [0, 1, 2, 3, 4])
+    #expect(answers.map { $0["answer"] as? String } == expected)
+    let complaints = outcome.errors.split(separator: "\n")
+    #expect(complaints.count == 3)
+    #expect(complaints[0].hasPrefix("hypnos: standard input, line 3: "))
+    #expect(complaints[1].hasPrefix("hypnos: standard input, line 5: the text has "))
+    #expect(complaints[2] == "hypnos: 2 of 7 questions could not be answered")
+  }
+
+  @Test func drawnAnswersAreThoseGivenAlone() throws {
+    let questions = ["Say hi.", "What is pain?", "Name a color."]
+    let expected = try questions.map {
+      let outcome = try Hypnos.run(
+        "ask", "--json", "--max-tokens", "12", "--temperature", "0.9", "--seed", "7", $0)
+      return try jsonObject(outcome.output)["answer"] as? String
+    }
+    let outcome = try Hypnos.run(
+      "--jsonl", "--max-tokens", "12", "--temperature", "0.9", "--seed", "7",
+      input: questions.map { "{\"question\": \"\($0)\"}\n" }.joined())
+    #expect(try outcome.lines.map { try jsonObject($0)["answer"] as? String } == expected)
+  }
+
+  @Test func aLineInPiecesIsWaitedFor() throws {
+    let program = try PipedProgram(["--jsonl", "--max-tokens", "4"])
+    program.write("{\"id\": 1, \"question\": \"Say hi.\"}\n{\"id\": 2, ".utf8)
+    #expect(try jsonObject(try program.nextLine())["id"] as? Int == 1)
+    program.write("\"question\": \"Say hi.\"}".utf8)
+    program.closeInput()
+    #expect(try jsonObject(try program.nextLine())["id"] as? Int == 2)
+    #expect(try program.finish().status == 0)
+  }
+
+  @Test func aBadLineIsReportedWhileTheInputIsOpen() throws {
+    let program = try PipedProgram(["--jsonl", "--max-tokens", "4"])
+    program.write("nonsense\n{\"id\": 2, \"question\": \"Say hi.\"}\n".utf8)
+    #expect(try jsonObject(try program.nextLine())["id"] as? Int == 2)
+    program.closeInput()
+    #expect(try program.finish().status == 1)
+  }
+
+  @Test func parallelIsBoundedAndForPipedLines() throws {
+    for value in ["0", "65", "-1"] {
+      let outcome = try Hypnos.run("--parallel=\(value)", input: "Say hi.\n")
+      #expect(outcome.status == 2)
+      #expect(outcome.errors.contains("--parallel \(value): it can be 1 to 64"))
+    }
+    let outcome = try Hypnos.run("--whole", "--parallel", "2", input: "Say hi.\n")
+    #expect(outcome.status == 2)
+    #expect(outcome.errors == "hypnos: --parallel is for piped questions, a line each\n")
+  }
+
   @Test func aReaderThatLeavesEndsTheProgramQuietly() throws {
     let program = try PipedProgram(["--max-tokens", "4"])
     program.write(String(repeating: "Say hi.\n", count: 20).utf8)

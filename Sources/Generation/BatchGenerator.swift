@@ -1,0 +1,183 @@
+// Answering many prompts at once: their sequences join and leave a batch as they start and end, and each step is one
+// forward pass over a row of every one. An answer is the one its prompt gets alone, since a row's result does not
+// depend on what else is computed.
+import Compute
+import Glibc
+import Model
+
+/// How many sequences are computed at once.
+public struct BatchLimit: Sendable {
+  /// More sequences than this are never computed at once: prompts must find room beside them in a step.
+  public static let mostSequences = 64
+
+  /// The most sequences.
+  public var sequences: Int
+  /// The most bytes that their KV caches may come to take; one sequence runs whatever it takes.
+  public var cacheBytes: Int
+
+  /// At most `sequences` sequences and `cacheBytes` bytes of KV cache.
+  public init(sequences: Int, cacheBytes: Int = .max) {
+    self.sequences = min(max(sequences, 1), BatchLimit.mostSequences)
+    self.cacheBytes = cacheBytes
+  }
+
+  /// As many as pay. A step with sixteen rows does little more than read the weights once; beyond, arithmetic takes
+  /// the time, and more sequences only make each slower. Their caches get at most a quarter of the memory.
+  public static var standard: BatchLimit {
+    let memory = sysconf(Int32(_SC_PHYS_PAGES)).multipliedReportingOverflow(by: sysconf(Int32(_SC_PAGESIZE)))
+    return BatchLimit(sequences: 16, cacheBytes: memory.overflow ? .max : memory.partialValue / 4)
+  }
+}
+
+/// How one prompt of a batch came out.
+public struct BatchResult {
+  /// The number that `submit` gave it.
+  public let ticket: Int
+  /// The answer, or why there is none.
+  public let answer: Result<Answer, any Error>
+}
+
+/// Generates the answers to many prompts side by side.
+public final class BatchGenerator {
+  /// The most rows of a step that read prompts; few enough for answers to go on meanwhile.
+  private static let rowLimit = 128
+  /// Shared tokens that make it worth waiting until another sequence has computed them.
+  private static let worthWaiting = 16
+
+  private let model: Transformer
+  private let context: Int
+  private let options: GenerationOptions
+  private let limit: BatchLimit
+  private var waiting: [(ticket: Int, prompt: [Int32])] = []
+  private var running: [BatchSequence] = []
+  /// The last sequence that ended: what comes next often begins as it did.
+  private var last: BatchSequence?
+  private var tickets = 0
+
+  /// A generator that runs `model` with a context of `context` tokens for each sequence.
+  public init(model: Transformer, context: Int, options: GenerationOptions, limit: BatchLimit) {
+    self.model = model
+    self.context = context
+    self.options = options
+    self.limit = limit
+  }
+
+  /// Whether another prompt could be computed beside those there are.
+  public var hasRoom: Bool { waiting.count + running.count < limit.sequences }
+
+  /// Whether there is nothing to compute.
+  public var isIdle: Bool { waiting.isEmpty && running.isEmpty }
+
+  /// Takes in a prompt, not empty, and returns the number its result will bear.
+  public func submit(_ prompt: [Int32]) throws(ContextExceeded) -> Int {
+    precondition(!prompt.isEmpty, "a prompt has a token")
+    try ContextExceeded.check(prompt: prompt.count, context: context)
+    tickets += 1
+    waiting.append((tickets, prompt))
+    return tickets
+  }
+
+  /// Computes one step and returns the results it brought.
+  public func step() -> [BatchResult] {
+    var results = admit()
+    results += compute(turns())
+    for sequence in running where sequence.decoding.finish != nil {
+      results.append(BatchResult(ticket: sequence.ticket, answer: .success(sequence.decoding.answer)))
+      last = sequence
+    }
+    let ended = Set(results.map(\.ticket))
+    running.removeAll { ended.contains($0.ticket) }
+    return results
+  }
+
+  // MARK: Joining
+
+  /// Lets waiting prompts join in their order, as far as there is room; those for which no memory can be had fail.
+  private func admit() -> [BatchResult] {
+    var failed: [BatchResult] = []
+    while running.count < limit.sequences, let next = waiting.first, fits(next.prompt.count) {
+      let others = running + (last.map { [$0] } ?? [])
+      let best = others.max { $0.computed(of: next.prompt) < $1.computed(of: next.prompt) }
+      let shared = best?.computed(of: next.prompt) ?? 0
+      let later = others.map { $0.shared(with: next.prompt) }.max() ?? 0
+      if later - shared >= BatchGenerator.worthWaiting { break }
+      waiting.removeFirst()
+      guard let store = store(sharing: shared, of: best) else {
+        let error = ModelError.memory(bytes: model.checkpoint.cacheBytes(positions: shared))
+        failed.append(BatchResult(ticket: next.ticket, answer: .failure(error)))
+        continue
+      }
+      let decoding = Decoding(
+        next.prompt, reused: shared, context: context, options: options, tokenizer: model.checkpoint.tokenizer)
+      running.append(
+        BatchSequence(ticket: next.ticket, prompt: next.prompt, store: store, shared: shared, decoding: decoding))
+    }
+    return failed
+  }
+
+  private func store(sharing count: Int, of other: BatchSequence?) -> KeyValueStore? {
+    guard let other, count > 0 else { return model.makeStore(capacity: context) }
+    return KeyValueStore(beginningWith: count, of: other.store, capacity: context)
+  }
+
+  /// Whether the caches of the sequences, grown to their ends, leave room for that of a prompt of `count` tokens.
+  private func fits(_ count: Int) -> Bool {
+    guard !running.isEmpty else { return true }
+    let lengths = running.map(\.prompt.count) + [count]
+    let positions = lengths.reduce(0) { $0 + min(context, $1 + min(context, options.maxTokens)) }
+    return model.checkpoint.cacheBytes(positions: positions) <= limit.cacheBytes
+  }
+
+  // MARK: Computing
+
+  /// Shares out the rows of a step: one for each answer, and its draft where it is alone; the rest for prompts, in
+  /// the order in which they joined.
+  private func turns() -> [BatchTurn] {
+    let drafts = options.speculates && running.count == 1
+    var turns: [BatchTurn] = []
+    for index in running.indices where !running[index].isReading {
+      let tokens = running[index].decoding.nextTokens(drafts: drafts)
+      turns.append(BatchTurn(index: index, tokens: tokens, logitRows: tokens.count))
+    }
+    var room = BatchGenerator.rowLimit - turns.reduce(0) { $0 + $1.tokens.count }
+    for index in running.indices where running[index].isReading && room > 0 {
+      let unread = running[index].unread
+      let tokens = Array(unread.prefix(room))
+      room -= tokens.count
+      turns.append(BatchTurn(index: index, tokens: tokens, logitRows: tokens.count == unread.count ? 1 : 0))
+    }
+    return turns
+  }
+
+  /// Computes the rows of `turns` together; where that fails, each on its own, so that only those fail that must.
+  private func compute(_ turns: [BatchTurn]) -> [BatchResult] {
+    guard !turns.isEmpty else { return [] }
+    do {
+      let logits = try forward(turns)
+      var row = 0
+      for turn in turns {
+        running[turn.index].take(turn, logits, from: row)
+        row += turn.logitRows
+      }
+      return []
+    } catch {
+      guard turns.count > 1 else {
+        return [BatchResult(ticket: running[turns[0].index].ticket, answer: .failure(error))]
+      }
+      return turns.flatMap { compute([$0]) }
+    }
+  }
+
+  private func forward(_ turns: [BatchTurn]) throws(ModelError) -> FloatMatrix {
+    var batch: [BatchRow] = []
+    var logitRows: [Int] = []
+    for turn in turns {
+      let sequence = running[turn.index]
+      for (offset, token) in turn.tokens.enumerated() {
+        batch.append(BatchRow(token: token, store: sequence.store, position: sequence.tokens.count + offset))
+      }
+      logitRows += batch.count - turn.logitRows..<batch.count
+    }
+    return try model.forward(batch, logitRows: logitRows)
+  }
+}

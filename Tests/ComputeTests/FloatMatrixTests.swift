@@ -1,0 +1,25 @@
+import Testing
+
+@testable import Compute
+
+@Suite struct FloatMatrixTests {
+  @Test(arguments: [1, 15, 16, 17, 33, 100]) func theLargestColumnIsTheFirstOfEquals(width: Int) {
+    var random = Random(state: UInt64(width))
+    let matrix = FloatMatrix(rows: 2, width: width)
+    for _ in 0..<200 {
+      let values = (0..<width).map { _ in random.float(-3...3).rounded() }
+      matrix[row: 1] = values
+      #expect(matrix.largestColumn(row: 1) == values.firstIndex(of: values.max() ?? 0))
+    }
+    matrix[row: 1] = Array(repeating: -.infinity, count: width)
+    #expect(matrix.largestColumn(row: 1) == 0)
+  }
+
+  @Test func singleValuesAreReadAndWritten() {
+    let matrix = FloatMatrix(rows: 2, width: 3)
+    matrix[1, 2] = 7
+    #expect(matrix[row: 0] == [0, 0, 0])
+    #expect(matrix[row: 1] == [0, 0, 7])
+    #expect(matrix[1, 2] == 7)
+  }
+}
