@@ -279,41 +279,99 @@ static void rotate(float *head, const float *cosines, const float *sines, size_t
   }
 }
 
-static void store_value(const float *value, size_t size, uint16_t *out) {
-  size_t i = 0;
-  for (; i + 16 <= size; i += 16) store_halves(out + i, load(value + i));
-  if (i < size) {
-    uint16_t part[16];
-    store_halves(part, load_part(value + i, size - i));
-    memcpy(out + i, part, (size - i) * 2);
+// Eight bits for `count` values of a block of up to 32, and their scale as it is stored.
+ALWAYS_INLINE uint16_t quantize_cached(const float *values, size_t count, int8_t codes[32]) {
+  floats low = load_part(values, count < 16 ? count : 16), high = load_part(values + 16, count < 16 ? 0 : count - 16);
+  ints magnitude = __builtin_elementwise_max((ints)low & 0x7fffffff, (ints)high & 0x7fffffff);
+  int32_t largest = __builtin_reduce_max(magnitude);
+  float peak;
+  memcpy(&peak, &largest, 4);
+  uint16_t halves[16];
+  store_halves(halves, splat(peak / 127.0f));
+  float scale = half_to_float(halves[0]), inverse = scale > 0 ? 1 / scale : 0;
+  ints bound = (ints){} + 127;
+  ints rounded[2] = {
+    (ints)(low * splat(inverse) + splat(0x1.8p23f)) - 0x4b400000,
+    (ints)(high * splat(inverse) + splat(0x1.8p23f)) - 0x4b400000};
+  for (int h = 0; h < 2; h++) {
+    rounded[h] = __builtin_elementwise_max(__builtin_elementwise_min(rounded[h], bound), -bound);
+    *(bytes16 *)(codes + 16 * h) = __builtin_convertvector(rounded[h], bytes16);
+  }
+  return halves[0];
+}
+
+static void store_value(int cache, const float *value, size_t size, size_t position, void *tiles) {
+  uint8_t *tile = (uint8_t *)tiles + position / HYPNOS_TILE * hypnos_tile_bytes(cache, size);
+  size_t place = position % HYPNOS_TILE, blocks = (size + 31) / 32;
+  if (cache == HYPNOS_CACHE_F16) {
+    uint16_t *out = (uint16_t *)tile + place * size;
+    for (size_t i = 0; i < size; i += 16) {
+      uint16_t part[16];
+      size_t count = size - i < 16 ? size - i : 16;
+      store_halves(part, load_part(value + i, count));
+      memcpy(out + i, part, count * 2);
+    }
+    return;
+  }
+  uint16_t *scales = (uint16_t *)(tile + HYPNOS_TILE * size) + place * blocks;
+  for (size_t b = 0; b < blocks; b++) {
+    int8_t codes[32];
+    size_t count = size - b * 32 < 32 ? size - b * 32 : 32;
+    scales[b] = quantize_cached(value + b * 32, count, codes);
+    memcpy(tile + place * size + b * 32, codes, count);
   }
 }
 
-static void store_key(const float *key, size_t size, size_t position, uint16_t *tiles) {
-  uint16_t *out = tiles + position / HYPNOS_KEY_TILE * HYPNOS_KEY_TILE * size + position % HYPNOS_KEY_TILE;
-  for (size_t i = 0; i < size; i += 16) {
-    size_t count = size - i < 16 ? size - i : 16;
-    uint16_t part[16];
-    store_halves(part, load_part(key + i, count));
-    for (size_t j = 0; j < count; j++) out[(i + j) * HYPNOS_KEY_TILE] = part[j];
+static void store_key(int cache, const float *key, size_t size, size_t position, void *tiles) {
+  uint8_t *tile = (uint8_t *)tiles + position / HYPNOS_TILE * hypnos_tile_bytes(cache, size);
+  size_t place = position % HYPNOS_TILE;
+  if (cache == HYPNOS_CACHE_F16) {
+    uint16_t *out = (uint16_t *)tile + place;
+    for (size_t i = 0; i < size; i += 16) {
+      uint16_t part[16];
+      size_t count = size - i < 16 ? size - i : 16;
+      store_halves(part, load_part(key + i, count));
+      for (size_t j = 0; j < count; j++) out[(i + j) * HYPNOS_TILE] = part[j];
+    }
+    return;
+  }
+  uint16_t *scales = (uint16_t *)(tile + HYPNOS_TILE * size) + place;
+  for (size_t b = 0; b * 32 < size; b++) {
+    int8_t codes[32];
+    size_t count = size - b * 32 < 32 ? size - b * 32 : 32;
+    scales[b * HYPNOS_TILE] = quantize_cached(key + b * 32, count, codes);
+    for (size_t j = 0; j < count; j++) tile[(b * 32 + j) * HYPNOS_TILE + place] = (uint8_t)codes[j];
   }
 }
+
+ALWAYS_INLINE floats load_codes(const uint8_t *p) { return __builtin_convertvector(*(const bytes16 *)p, floats); }
 
 // Scores of `count` queries against `tiles` tiles of sixteen keys, side by side: the lanes are the keys.
 ALWAYS_INLINE void score_tiles(
-  int count, int tiles, const float *queries, size_t size, const uint16_t *keys, float *scores) {
+  int cache, int count, int tiles, const float *queries, size_t size, const uint8_t *keys, float *scores) {
   floats sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
-  size_t tile_size = HYPNOS_KEY_TILE * size;
-  for (size_t d = 0; d < size; d++) {
+  size_t tile_bytes = hypnos_tile_bytes(cache, size), step = cache == HYPNOS_CACHE_F16 ? size : 32;
+  for (size_t from = 0; from < size; from += step) {
+    floats parts[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
+    size_t to = from + step < size ? from + step : size;
+    for (size_t d = from; d < to; d++) {
+      for (int t = 0; t < tiles; t++) {
+        const uint8_t *key = keys + (size_t)t * tile_bytes + d * HYPNOS_TILE * (cache == HYPNOS_CACHE_F16 ? 2 : 1);
+        __builtin_prefetch(key + (size_t)tiles * tile_bytes, 0, 2);
+        floats loaded = cache == HYPNOS_CACHE_F16 ? load_halves((const uint16_t *)key) : load_codes(key);
+        for (int q = 0; q < count; q++)
+          parts[q][t] = fused(splat(queries[(size_t)q * size + d]), loaded, parts[q][t]);
+      }
+    }
     for (int t = 0; t < tiles; t++) {
-      const uint16_t *key = keys + (size_t)t * tile_size + d * HYPNOS_KEY_TILE;
-      __builtin_prefetch(key + (size_t)tiles * tile_size, 0, 2);
-      floats loaded = load_halves(key);
-      for (int q = 0; q < count; q++) sums[q][t] = fused(splat(queries[(size_t)q * size + d]), loaded, sums[q][t]);
+      const uint16_t *scales = (const uint16_t *)(keys + (size_t)t * tile_bytes + HYPNOS_TILE * size);
+      floats scale = cache == HYPNOS_CACHE_F16 ? splat(1) : load_halves(scales + from / 32 * HYPNOS_TILE);
+      for (int q = 0; q < count; q++)
+        sums[q][t] = cache == HYPNOS_CACHE_F16 ? parts[q][t] : fused(parts[q][t], scale, sums[q][t]);
     }
   }
   for (int q = 0; q < count; q++)
-    for (int t = 0; t < tiles; t++) store(scores + q * HYPNOS_CHUNK + t * HYPNOS_KEY_TILE, sums[q][t]);
+    for (int t = 0; t < tiles; t++) store(scores + q * HYPNOS_CHUNK + t * HYPNOS_TILE, sums[q][t]);
 }
 
 // Turns one query's scores into exponentials; those outside its window become zero.
@@ -339,21 +397,38 @@ ALWAYS_INLINE void soften(float *scores, size_t tiles, int32_t first, int32_t la
   *sum = add_lanes(total);
 }
 
-// Weighted sums of `vectors` times sixteen of the values' dimensions for all queries.
+ALWAYS_INLINE float cached_scale(const uint8_t *tile, size_t size, size_t place, size_t block) {
+  uint16_t half;
+  memcpy(&half, tile + HYPNOS_TILE * size + (place * ((size + 31) / 32) + block) * 2, 2);
+  return half_to_float(half);
+}
+
+// Sixteen of the dimensions, from `d` on, of the value at `place` of a tile.
+ALWAYS_INLINE floats load_value(int cache, const uint8_t *tile, size_t size, size_t place, size_t d) {
+  if (cache == HYPNOS_CACHE_F16) return load_halves((const uint16_t *)tile + place * size + d);
+  return load_codes(tile + place * size + d) * splat(cached_scale(tile, size, place, d / 32));
+}
+
+ALWAYS_INLINE float load_one_value(int cache, const uint8_t *tile, size_t size, size_t place, size_t d) {
+  if (cache == HYPNOS_CACHE_F16) return half_to_float(((const uint16_t *)tile)[place * size + d]);
+  return (float)(int8_t)tile[place * size + d] * cached_scale(tile, size, place, d / 32);
+}
+
+// Weighted sums of `vectors` times sixteen of the values' dimensions, from `d` on, for all queries.
 ALWAYS_INLINE void weigh_vectors(
-  int count, int vectors, const float *weights, size_t from, size_t to, const uint16_t *values, size_t size,
-  float *outputs) {
+  int cache, int count, int vectors, const float *weights, size_t from, size_t to, const uint8_t *values,
+  size_t size, size_t d, float *outputs) {
   floats sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
   for (size_t t = from; t < to; t++) {
+    const uint8_t *tile = values + t / HYPNOS_TILE * hypnos_tile_bytes(cache, size);
+    __builtin_prefetch(values + (t + HYPNOS_TILE) * hypnos_tile_bytes(cache, size) / HYPNOS_TILE, 0, 2);
     for (int v = 0; v < vectors; v++) {
-      const uint16_t *value = values + t * size + 16 * (size_t)v;
-      __builtin_prefetch(value + 16 * size, 0, 2);
-      floats loaded = load_halves(value);
+      floats loaded = load_value(cache, tile, size, t % HYPNOS_TILE, d + 16 * (size_t)v);
       for (int q = 0; q < count; q++) sums[q][v] = fused(splat(weights[q * HYPNOS_CHUNK + t]), loaded, sums[q][v]);
     }
   }
   for (int q = 0; q < count; q++)
-    for (int v = 0; v < vectors; v++) store(outputs + (size_t)q * size + 16 * v, sums[q][v]);
+    for (int v = 0; v < vectors; v++) store(outputs + (size_t)q * size + d + 16 * (size_t)v, sums[q][v]);
 }
 
 // How many vectors are summed side by side, so that the sums of all queries stay in registers and no sum waits for
@@ -364,45 +439,57 @@ ALWAYS_INLINE int vectors_together(int count) {
 }
 
 ALWAYS_INLINE void weigh_values(
-  int count, const float *weights, size_t from, size_t to, const uint16_t *values, size_t size, float *outputs) {
+  int cache, int count, const float *weights, size_t from, size_t to, const uint8_t *values, size_t size,
+  float *outputs) {
   size_t d = 0, together = (size_t)vectors_together(count);
   for (; d + 16 * together <= size; d += 16 * together)
-    weigh_vectors(count, (int)together, weights, from, to, values + d, size, outputs + d);
-  for (; d + 16 <= size; d += 16) weigh_vectors(count, 1, weights, from, to, values + d, size, outputs + d);
+    weigh_vectors(cache, count, (int)together, weights, from, to, values, size, d, outputs);
+  for (; d + 16 <= size; d += 16) weigh_vectors(cache, count, 1, weights, from, to, values, size, d, outputs);
   for (; d < size; d++) {
     for (int q = 0; q < count; q++) {
       float sum = 0;
-      for (size_t t = from; t < to; t++)
-        sum = __builtin_fmaf(weights[q * HYPNOS_CHUNK + t], half_to_float(values[t * size + d]), sum);
+      for (size_t t = from; t < to; t++) {
+        const uint8_t *tile = values + t / HYPNOS_TILE * hypnos_tile_bytes(cache, size);
+        float value = load_one_value(cache, tile, size, t % HYPNOS_TILE, d);
+        sum = __builtin_fmaf(weights[q * HYPNOS_CHUNK + t], value, sum);
+      }
       outputs[(size_t)q * size + d] = sum;
     }
   }
 }
 
 ALWAYS_INLINE void attend_as(
-  int count, const float *queries, size_t size, const uint16_t *keys, const uint16_t *values,
+  int cache, int count, const float *queries, size_t size, const uint8_t *keys, const uint8_t *values,
   const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch) {
   int32_t from = HYPNOS_CHUNK, to = 0;
   for (int q = 0; q < count; q++) {
     from = firsts[q] < from ? firsts[q] : from;
     to = lasts[q] > to ? lasts[q] : to;
   }
-  size_t tiles = ((size_t)to + 15) / 16, together = (size_t)vectors_together(count), t = (size_t)from / 16;
-  for (int q = 0; q < count; q++) memset(scratch + q * HYPNOS_CHUNK, 0, t * HYPNOS_KEY_TILE * sizeof(float));
+  size_t tiles = ((size_t)to + HYPNOS_TILE - 1) / HYPNOS_TILE, t = (size_t)from / HYPNOS_TILE;
+  size_t tile_bytes = hypnos_tile_bytes(cache, size), together = (size_t)vectors_together(count);
+  // An 8-bit block needs a second sum for each.
+  if (cache != HYPNOS_CACHE_F16) together = (together + 1) / 2;
+  for (int q = 0; q < count; q++) memset(scratch + q * HYPNOS_CHUNK, 0, t * HYPNOS_TILE * sizeof(float));
   for (; t + together <= tiles; t += together)
-    score_tiles(count, (int)together, queries, size, keys + t * HYPNOS_KEY_TILE * size, scratch + t * 16);
-  for (; t < tiles; t++) score_tiles(count, 1, queries, size, keys + t * HYPNOS_KEY_TILE * size, scratch + t * 16);
+    score_tiles(cache, count, (int)together, queries, size, keys + t * tile_bytes, scratch + t * HYPNOS_TILE);
+  for (; t < tiles; t++)
+    score_tiles(cache, count, 1, queries, size, keys + t * tile_bytes, scratch + t * HYPNOS_TILE);
   for (int q = 0; q < count; q++)
     soften(scratch + q * HYPNOS_CHUNK, tiles, firsts[q], lasts[q], maxima + q, sums + q);
-  weigh_values(count, scratch, (size_t)from, (size_t)to, values, size, outputs);
+  weigh_values(cache, count, scratch, (size_t)from, (size_t)to, values, size, outputs);
 }
 
 static void attend(
-  const float *queries, size_t query_count, size_t size, const uint16_t *keys, const uint16_t *values,
+  int cache, const float *queries, size_t query_count, size_t size, const void *keys, const void *values,
   const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch) {
 #define AS(N) \
   case N: \
-    attend_as(N, queries, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch); \
+    if (cache == HYPNOS_CACHE_F16) \
+      attend_as( \
+        HYPNOS_CACHE_F16, N, queries, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch); \
+    else \
+      attend_as(HYPNOS_CACHE_Q8, N, queries, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch); \
     break
   switch (query_count) {
     AS(1);

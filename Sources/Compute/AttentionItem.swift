@@ -100,7 +100,8 @@ struct AttentionRun: @unchecked Sendable {
         (firsts[query], lasts[query]) = (visible.lowerBound, visible.upperBound)
       }
       table.pointee.attend(
-        packed, item.count, size, item.store.keys(layer: item.layer, head: item.head, chunk: chunk),
+        item.store.format.number, packed, item.count, size,
+        item.store.keys(layer: item.layer, head: item.head, chunk: chunk),
         item.store.values(layer: item.layer, head: item.head, chunk: chunk), firsts, lasts, maxima, maxima + most,
         partial, scratch)
     }

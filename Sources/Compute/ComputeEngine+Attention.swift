@@ -62,10 +62,11 @@ extension ComputeEngine {
     for head in 0..<store.heads {
       let size = store.headSize
       kernels.table.pointee.store_key(
-        keys.row(row) + head * size, size, position, store.keys(layer: layer, head: head, chunk: chunk))
+        store.format.number, keys.row(row) + head * size, size, position,
+        store.keys(layer: layer, head: head, chunk: chunk))
       kernels.table.pointee.store_value(
-        values.row(row) + head * size, size,
-        store.values(layer: layer, head: head, chunk: chunk) + position * size)
+        store.format.number, values.row(row) + head * size, size, position,
+        store.values(layer: layer, head: head, chunk: chunk))
     }
   }
 

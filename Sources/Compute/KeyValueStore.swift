@@ -1,7 +1,22 @@
-// The keys and values of one sequence's past, in f16, in chunks of 256 positions that sequences with the same
-// beginning share. This file alone knows how a chunk is laid out.
+// The keys and values of one sequence's past, in chunks of 256 positions that sequences with the same beginning
+// share. This file alone knows how a chunk is laid out.
 import CKernels
 import Glibc
+
+/// The number format of cached keys and values.
+public enum CacheFormat: String, Sendable, CaseIterable {
+  /// 16-bit floats.
+  case f16
+  /// 8 bits, with an f16 scale for each 32 values of a key or value: little more than half the memory.
+  case q8_0
+
+  var number: Int32 { self == .f16 ? Int32(HYPNOS_CACHE_F16) : Int32(HYPNOS_CACHE_Q8) }
+
+  /// Bytes of one key or value of `headSize` values, a sixteenth of a tile.
+  public func bytes(headSize: Int) -> Int {
+    hypnos_tile_bytes(number, headSize) / Int(HYPNOS_TILE)
+  }
+}
 
 /// The KV cache of one sequence: for each layer and key/value head room for `capacity` positions.
 ///
@@ -18,21 +33,25 @@ public final class KeyValueStore {
   public let headSize: Int
   /// Layers.
   public let layers: Int
+  /// The number format.
+  public let format: CacheFormat
   private var chunks: [KeyValueChunk] = []
 
   /// A cache for `capacity` positions, none of which takes memory before it is filled.
-  public init(layers: Int, heads: Int, headSize: Int, capacity: Int) {
+  public init(layers: Int, heads: Int, headSize: Int, capacity: Int, format: CacheFormat = .f16) {
     precondition(layers > 0 && heads > 0 && headSize > 0 && capacity > 0, "a cache has a shape")
     self.capacity = capacity
     self.layers = layers
     self.heads = heads
     self.headSize = headSize
+    self.format = format
   }
 
   /// A cache that begins with the first `count` positions of `other`, which must be filled: whole chunks are
   /// shared, the rest is copied. Nil when the system refuses the memory.
   public convenience init?(beginningWith count: Int, of other: KeyValueStore, capacity: Int) {
-    self.init(layers: other.layers, heads: other.heads, headSize: other.headSize, capacity: capacity)
+    self.init(
+      layers: other.layers, heads: other.heads, headSize: other.headSize, capacity: capacity, format: other.format)
     precondition(count >= 0 && count <= capacity, "a beginning that fits")
     let (whole, rest) = count.quotientAndRemainder(dividingBy: KeyValueStore.chunkLength)
     precondition(whole + (rest > 0 ? 1 : 0) <= other.chunks.count, "a beginning that is filled")
@@ -48,7 +67,9 @@ public final class KeyValueStore {
     let index = position / KeyValueStore.chunkLength
     precondition(index <= chunks.count, "the next position of the cache")
     if index == chunks.count {
-      guard let chunk = KeyValueChunk(heads: layers * heads, headSize: headSize) else { return false }
+      guard let chunk = KeyValueChunk(heads: layers * heads, bytesPerPosition: format.bytes(headSize: headSize)) else {
+        return false
+      }
       chunks.append(chunk)
     } else if !isKnownUniquelyReferenced(&chunks[index]) {
       guard let own = chunks[index].copy(positions: KeyValueStore.chunkLength) else { return false }
@@ -58,15 +79,15 @@ public final class KeyValueStore {
   }
 
   /// Bytes that `positions` positions take.
-  public func bytes(positions: Int) -> Int { layers * heads * headSize * positions * 2 * MemoryLayout<UInt16>.size }
+  public func bytes(positions: Int) -> Int { 2 * layers * heads * positions * format.bytes(headSize: headSize) }
 
   /// The keys of one head in chunk `index`, in tiles as the attention kernel reads them.
-  func keys(layer: Int, head: Int, chunk index: Int) -> UnsafeMutablePointer<UInt16> {
+  func keys(layer: Int, head: Int, chunk index: Int) -> UnsafeMutableRawPointer {
     chunks[index].keys(head: number(layer, head))
   }
 
-  /// The values of one head in chunk `index`, position after position.
-  func values(layer: Int, head: Int, chunk index: Int) -> UnsafeMutablePointer<UInt16> {
+  /// The values of one head in chunk `index`, in tiles likewise.
+  func values(layer: Int, head: Int, chunk index: Int) -> UnsafeMutableRawPointer {
     chunks[index].values(head: number(layer, head))
   }
 
@@ -76,19 +97,19 @@ public final class KeyValueStore {
   }
 }
 
-/// 256 positions of every head of every layer. Head after head, first its keys, in tiles of sixteen positions, lane
-/// beside lane, then its values, position after position.
+/// 256 positions of every head of every layer: head after head, first its keys, then its values, both in the tiles of
+/// sixteen positions that the attention kernel reads.
 private final class KeyValueChunk {
-  private let base: UnsafeMutablePointer<UInt16>
+  private let base: UnsafeMutableRawPointer
   private let heads: Int
-  private let headSize: Int
-  private var headLength: Int { KeyValueStore.chunkLength * headSize }
-  private var byteCount: Int { heads * 2 * headLength * MemoryLayout<UInt16>.size }
+  private let bytesPerPosition: Int
+  private var headBytes: Int { KeyValueStore.chunkLength * bytesPerPosition }
+  private var byteCount: Int { heads * 2 * headBytes }
 
   /// Room for `heads` heads; pages take memory as they are written.
-  init?(heads: Int, headSize: Int) {
-    var bytes = 2 * MemoryLayout<UInt16>.size
-    for factor in [heads, headSize, KeyValueStore.chunkLength] {
+  init?(heads: Int, bytesPerPosition: Int) {
+    var bytes = 2
+    for factor in [heads, bytesPerPosition, KeyValueStore.chunkLength] {
       let (product, overflow) = bytes.multipliedReportingOverflow(by: factor)
       guard !overflow else { return nil }
       bytes = product
@@ -97,23 +118,24 @@ private final class KeyValueChunk {
     guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, -1, 0), memory != MAP_FAILED else {
       return nil
     }
-    base = memory.bindMemory(to: UInt16.self, capacity: bytes / MemoryLayout<UInt16>.size)
+    base = memory
     self.heads = heads
-    self.headSize = headSize
+    self.bytesPerPosition = bytesPerPosition
   }
 
   deinit { munmap(base, byteCount) }
 
-  func keys(head: Int) -> UnsafeMutablePointer<UInt16> { base + head * 2 * headLength }
-  func values(head: Int) -> UnsafeMutablePointer<UInt16> { keys(head: head) + headLength }
+  func keys(head: Int) -> UnsafeMutableRawPointer { base + head * 2 * headBytes }
+  func values(head: Int) -> UnsafeMutableRawPointer { keys(head: head) + headBytes }
 
   /// A chunk with the first `positions` positions of this one; nil when the system refuses the memory.
   func copy(positions: Int) -> KeyValueChunk? {
-    guard let copy = KeyValueChunk(heads: heads, headSize: headSize) else { return nil }
-    let tile = Int(HYPNOS_KEY_TILE)
+    guard let copy = KeyValueChunk(heads: heads, bytesPerPosition: bytesPerPosition) else { return nil }
+    let tile = Int(HYPNOS_TILE)
+    let bytes = (positions + tile - 1) / tile * tile * bytesPerPosition
     for head in 0..<heads {
-      copy.keys(head: head).update(from: keys(head: head), count: (positions + tile - 1) / tile * tile * headSize)
-      copy.values(head: head).update(from: values(head: head), count: positions * headSize)
+      copy.keys(head: head).copyMemory(from: keys(head: head), byteCount: bytes)
+      copy.values(head: head).copyMemory(from: values(head: head), byteCount: bytes)
     }
     return copy
   }

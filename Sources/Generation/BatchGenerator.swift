@@ -103,7 +103,7 @@ public final class BatchGenerator {
       if later - shared >= BatchGenerator.worthWaiting { break }
       waiting.removeFirst()
       guard let store = store(sharing: shared, of: best) else {
-        let error = ModelError.memory(bytes: model.checkpoint.cacheBytes(positions: shared))
+        let error = ModelError.memory(bytes: model.cacheBytes(positions: shared))
         failed.append(BatchResult(ticket: next.ticket, answer: .failure(error)))
         continue
       }
@@ -125,7 +125,7 @@ public final class BatchGenerator {
     guard !running.isEmpty else { return true }
     let lengths = running.map(\.prompt.count) + [count]
     let positions = lengths.reduce(0) { $0 + min(context, $1 + min(context, options.maxTokens)) }
-    return model.checkpoint.cacheBytes(positions: positions) <= limit.cacheBytes
+    return model.cacheBytes(positions: positions) <= limit.cacheBytes
   }
 
   // MARK: Computing

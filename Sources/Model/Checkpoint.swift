@@ -57,8 +57,8 @@ public final class Checkpoint {
   public var vocabularySize: Int { weights.embedding.rows }
 
   /// Bytes of KV cache that `positions` positions take.
-  public func cacheBytes(positions: Int) -> Int {
-    4 * parameters.layers * parameters.keyValueHeads * parameters.headSize * positions
+  public func cacheBytes(positions: Int, format: CacheFormat = .f16) -> Int {
+    2 * parameters.layers * parameters.keyValueHeads * format.bytes(headSize: parameters.headSize) * positions
   }
 
   /// SHA-256 over the header, which names every tensor and holds the vocabulary, and the size of every file, in

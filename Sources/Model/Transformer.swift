@@ -32,8 +32,12 @@ public final class Transformer {
   private var memory: WorkingMemory
   private var logitMemory: FloatMatrix
 
-  /// Prepares `checkpoint` for `threads` threads.
-  public init(_ checkpoint: Checkpoint, threads: Int) {
+  /// The number format of the caches it makes.
+  public let cacheFormat: CacheFormat
+
+  /// Prepares `checkpoint` for `threads` threads and caches in `cacheFormat`.
+  public init(_ checkpoint: Checkpoint, threads: Int, cacheFormat: CacheFormat = .f16) {
+    self.cacheFormat = cacheFormat
     self.checkpoint = checkpoint
     parameters = checkpoint.parameters
     engine = ComputeEngine(kernels: checkpoint.kernels, threads: threads)
@@ -46,10 +50,14 @@ public final class Transformer {
     logitMemory = FloatMatrix(rows: 1, width: checkpoint.weights.head.rows)
   }
 
+  /// Bytes of KV cache that `positions` positions take.
+  public func cacheBytes(positions: Int) -> Int { checkpoint.cacheBytes(positions: positions, format: cacheFormat) }
+
   /// An empty cache for one sequence of up to `capacity` positions.
   public func makeStore(capacity: Int) -> KeyValueStore {
     KeyValueStore(
-      layers: parameters.layers, heads: parameters.keyValueHeads, headSize: parameters.headSize, capacity: capacity)
+      layers: parameters.layers, heads: parameters.keyValueHeads, headSize: parameters.headSize, capacity: capacity,
+      format: cacheFormat)
   }
 
   /// Runs a batch and returns the logits of the rows `logitRows` asks for, in rows 0 to `logitRows.count` of a matrix

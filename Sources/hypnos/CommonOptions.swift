@@ -18,6 +18,11 @@ struct ModelOptions: ParsableArguments {
   @Option(name: [.short, .long], help: "Context in tokens; as long as the model was trained for without.")
   var context: Int?
 
+  @Option(
+    name: .customLong("kv"),
+    help: "The KV cache's number format: f16, or q8_0, which takes little more than half the memory.")
+  var cacheFormat = CacheFormat.f16
+
   func validate() throws {
     if let threads, !(1...256).contains(threads) {
       throw ValidationError("--threads \(threads): it can be 1 to 256")
@@ -50,13 +55,15 @@ struct ModelOptions: ParsableArguments {
       Output.complain(
         "the model was trained on \(trained) tokens; a context of \(context) goes beyond what it has learnt")
     }
-    let model = Transformer(checkpoint, threads: threads ?? Processors.physicalCores)
+    let model = Transformer(checkpoint, threads: threads ?? Processors.physicalCores, cacheFormat: cacheFormat)
     return Session(model: model, context: contextLength(checkpoint))
   }
 
   /// The context asked for, or the trained one.
   func contextLength(_ checkpoint: Checkpoint) -> Int { context ?? checkpoint.parameters.trainedContext }
 }
+
+extension CacheFormat: ExpressibleByArgument {}
 
 /// How answers are generated.
 struct AnswerOptions: ParsableArguments {

@@ -48,7 +48,8 @@ final class ReplEngine: ConversationEngine {
     let checkpoint = try ModelOptions.open(path, kernels: session.model.checkpoint.kernels)
     let prompts = try PromptBuilder(checkpoint, template: template)
     let context = requestedContext ?? checkpoint.parameters.trainedContext
-    session = Session(model: Transformer(checkpoint, threads: threads), context: context)
+    session = Session(
+      model: Transformer(checkpoint, threads: threads, cacheFormat: session.model.cacheFormat), context: context)
     self.prompts = prompts
   }
 
@@ -139,7 +140,9 @@ extension ReplEngine {
   /// Runs the same checkpoint on another number of threads or with another context.
   private func rebuild(threads: Int, context: Int) throws {
     let model =
-      threads == self.threads ? session.model : Transformer(session.model.checkpoint, threads: threads)
+      threads == self.threads
+      ? session.model
+      : Transformer(session.model.checkpoint, threads: threads, cacheFormat: session.model.cacheFormat)
     session = Session(model: model, context: context)
     self.threads = threads
   }

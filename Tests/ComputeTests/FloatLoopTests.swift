@@ -83,13 +83,24 @@ import Testing
       0, -0.0, 1, -2.5, 65504, 65519, 65520, 1e9, 6e-8, 3e-8, 2.9e-8, 6.1e-5, 1.0009766, 0.33325195, .infinity, 1e-9,
     ]
     for (name, table) in tables {
-      var halves = [UInt16](repeating: 0, count: values.count)
-      table.store_value(values, values.count, &halves)
-      #expect(halves == values.map { Float16($0).bitPattern }, "\(name)")
+      var halves = [UInt16](repeating: 0, count: 16 * values.count)
+      table.store_value(Int32(HYPNOS_CACHE_F16), values, values.count, 0, &halves)
+      #expect(Array(halves[..<values.count]) == values.map { Float16($0).bitPattern }, "\(name)")
     }
   }
 
-  @Test(arguments: [64, 80, 24]) func attention(size: Int) {
+  /// What a cache of `format` makes of one key or value.
+  private func cached(_ values: ArraySlice<Float>, _ format: Int) -> [Double] {
+    guard format == HYPNOS_CACHE_Q8 else { return values.map { Double(Float16($0)) } }
+    return stride(from: values.startIndex, to: values.endIndex, by: 32).flatMap { start in
+      let block = values[start..<min(start + 32, values.endIndex)]
+      let scale = Double(Float16(block.reduce(0) { max($0, abs($1)) } / 127))
+      return block.map { scale * max(-127, min(127, (Double($0) / scale).rounded(.toNearestOrEven))) }
+    }
+  }
+
+  @Test(arguments: [64, 80, 24], [HYPNOS_CACHE_F16, HYPNOS_CACHE_Q8].map { Int($0) })
+  func attention(size: Int, format: Int) {
     var random = Random(state: 11)
     let count = 200
     let queries = (0..<3 * size).map { _ in random.float(-0.5...0.5) }
@@ -98,35 +109,36 @@ import Testing
     let firsts: [Int32] = [0, 7, 150]
     let lasts: [Int32] = [200, 33, 199]
     let result = onEveryTable { table in
-      let tiles = Aligned(256 * size * 2)
-      let rows = Aligned(256 * size * 2)
-      let tilePointer = tiles.pointer.assumingMemoryBound(to: UInt16.self)
-      let rowPointer = rows.pointer.assumingMemoryBound(to: UInt16.self)
+      let cache = Int32(format)
+      let keyTiles = Aligned(16 * hypnos_tile_bytes(cache, size))
+      let valueTiles = Aligned(16 * hypnos_tile_bytes(cache, size))
       for position in 0..<count {
-        table.store_key(Array(keys[position * size..<(position + 1) * size]), size, position, tilePointer)
-        table.store_value(
-          Array(values[position * size..<(position + 1) * size]), size, rowPointer + position * size)
+        let range = position * size..<(position + 1) * size
+        table.store_key(cache, Array(keys[range]), size, position, keyTiles.pointer)
+        table.store_value(cache, Array(values[range]), size, position, valueTiles.pointer)
       }
       var maxima = [Float](repeating: 0, count: 3)
       var sums = maxima
       var outputs = [Float](repeating: 0, count: 3 * size)
       let scratch = Aligned(8 * 256 * 4)
       table.attend(
-        queries, 3, size, tilePointer, rowPointer, firsts, lasts, &maxima, &sums, &outputs,
+        cache, queries, 3, size, keyTiles.pointer, valueTiles.pointer, firsts, lasts, &maxima, &sums, &outputs,
         scratch.pointer.assumingMemoryBound(to: Float.self))
       return (0..<3 * size).map { outputs[$0] / sums[$0 / size] }
     }
+    let cachedKeys = (0..<count).map { cached(keys[$0 * size..<($0 + 1) * size], format) }
+    let cachedValues = (0..<count).map { cached(values[$0 * size..<($0 + 1) * size], format) }
     for query in 0..<3 {
       var weights: [(Int, Double)] = []
       for position in Int(firsts[query])..<Int(lasts[query]) {
         let score = (0..<size).reduce(0.0) {
-          $0 + Double(queries[query * size + $1]) * Double(Float16(keys[position * size + $1]))
+          $0 + Double(queries[query * size + $1]) * cachedKeys[position][$1]
         }
         weights.append((position, exp(score)))
       }
       let total = weights.reduce(0) { $0 + $1.1 }
       for index in 0..<size {
-        let exact = weights.reduce(0.0) { $0 + $1.1 * Double(Float16(values[$1.0 * size + index])) } / total
+        let exact = weights.reduce(0.0) { $0 + $1.1 * cachedValues[$1.0][index] } / total
         #expect(abs(Double(result[query * size + index]) - exact) < 1e-5)
       }
     }

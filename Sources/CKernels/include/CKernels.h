@@ -52,9 +52,18 @@ size_t hypnos_column_bytes(size_t width);
 // The bytes of scratch that `multiply` needs for rows of `width` values, a multiple of 64.
 size_t hypnos_scratch_bytes(size_t width);
 
-// How many queries `attend` takes at once, and how many positions lie in a chunk of the KV cache and in a
-// tile of its keys. Keys are stored [tile][head size][16 positions], values [position][head size], as f16.
-enum { HYPNOS_ATTEND_QUERIES = 8, HYPNOS_KEY_TILE = 16, HYPNOS_CHUNK = 256 };
+// How many queries `attend` takes at once, and how many positions lie in a chunk of the KV cache and in a tile.
+enum { HYPNOS_ATTEND_QUERIES = 8, HYPNOS_TILE = 16, HYPNOS_CHUNK = 256 };
+
+// Formats of the KV cache: f16, or 8 bits with an f16 scale for each 32 values of a key or value. Both lie in tiles
+// of sixteen positions. A tile of keys is [size][16], so that a lane is a key, and with 8 bits the scales
+// [blocks][16] behind it; a tile of values is [16][size] and the scales [16][blocks].
+enum { HYPNOS_CACHE_F16 = 0, HYPNOS_CACHE_Q8 = 1 };
+
+// The bytes of one head's keys, or values, of a tile.
+static inline size_t hypnos_tile_bytes(int cache, size_t size) {
+  return cache == HYPNOS_CACHE_F16 ? HYPNOS_TILE * size * 2 : HYPNOS_TILE * (size + (size + 31) / 32 * 2);
+}
 
 typedef struct {
   const char *name;
@@ -90,16 +99,16 @@ typedef struct {
   // Rotates the pairs (i, i + 1), or (i, i + size / 2) when `halves` is set, of one head by the angles whose
   // cosines and sines are given, [size / 2].
   void (*rotate)(float *head, const float *cosines, const float *sines, size_t size, int halves);
-  // Stores one key, [size], at `position` within its tiles, and one value, as f16.
-  void (*store_key)(const float *key, size_t size, size_t position, uint16_t *tiles);
-  void (*store_value)(const float *value, size_t size, uint16_t *out);
+  // Stores one key or value, [size], at `position` of the tiles that start at `tiles`.
+  void (*store_key)(int cache, const float *key, size_t size, size_t position, void *tiles);
+  void (*store_value)(int cache, const float *value, size_t size, size_t position, void *tiles);
 
   // Softmax attention of up to HYPNOS_ATTEND_QUERIES queries over one chunk of at most HYPNOS_CHUNK positions.
   // queries, outputs: [query_count][size]; firsts, lasts: the positions in the chunk each query sees.
   // Gives each query's maximum, its sum of exponentials and the weighted sum of values, not divided.
   // scratch: HYPNOS_ATTEND_QUERIES * HYPNOS_CHUNK floats, 64-byte aligned.
   void (*attend)(
-    const float *queries, size_t query_count, size_t size, const uint16_t *keys, const uint16_t *values,
+    int cache, const float *queries, size_t query_count, size_t size, const void *keys, const void *values,
     const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch);
   // Merges a chunk's partial result into what earlier chunks gave.
   void (*merge)(
