@@ -1,5 +1,6 @@
 // The plain kernels: what every processor runs, and the definition the others are tested against.
 #include "floats.h"
+#include "limits.h"
 
 ALWAYS_INLINE floats load_halves(const uint16_t *p) {
   floats x;
@@ -100,4 +101,5 @@ static void multiply(
   }
 }
 
-const hypnos_kernels hypnos_scalar_kernels = {.name = "scalar", .multiply = multiply, HYPNOS_FLOAT_KERNELS};
+const hypnos_kernels hypnos_scalar_kernels = {
+  .name = "scalar", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_LIMIT_KERNELS};
