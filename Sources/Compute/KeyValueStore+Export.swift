@@ -1,0 +1,89 @@
+// Positions of a KV cache as bytes and back, so that they can be kept in a file or copied to another cache. All that
+// the outside knows of the layout stands here: its name, how it is cut into pieces, and how long each is.
+import CKernels
+import Glibc
+
+/// A few neighbouring positions of one key/value head of one layer: what is exported and restored at a time.
+public struct KeyValuePiece: Sendable, Equatable {
+  let layer: Int
+  let head: Int
+  /// Positions of one chunk, from its first on.
+  let positions: Range<Int>
+  /// How many bytes it is exported to.
+  public let byteCount: Int
+}
+
+extension KeyValueStore {
+  /// The name of the number format and the layout of exported bytes.
+  public static let exportFormat = "f16, keys in tiles of \(HYPNOS_KEY_TILE)"
+  /// Positions in a chunk, the step in which positions are exported.
+  public static let chunkLength = Int(HYPNOS_CHUNK)
+
+  /// The pieces that hold the positions from `chunk * chunkLength` on, before `end`, in the order of export: layer
+  /// after layer, head after head, all of the same size. `end` may lie beyond the cache's capacity, the chunk's first
+  /// position may not: there is room for whole chunks.
+  public func pieces(chunk: Int, end: Int) -> [KeyValuePiece] {
+    let start = chunk * Self.chunkLength
+    precondition(start >= 0 && start < min(end, capacity), "positions of the cache")
+    let positions = start..<min(start + Self.chunkLength, end)
+    let byteCount = pieceBytes(positions.count)
+    return (0..<layers).flatMap { layer in
+      (0..<heads).map { KeyValuePiece(layer: layer, head: $0, positions: positions, byteCount: byteCount) }
+    }
+  }
+
+  /// The bytes of all pieces of the chunk that holds position `chunk * chunkLength` when `end` positions are exported;
+  /// for at most 2^24 positions, as many as a cache ever has.
+  public func exportedBytes(chunk: Int, end: Int) -> Int {
+    layers * heads * pieceBytes(min(Self.chunkLength, end - chunk * Self.chunkLength))
+  }
+
+  /// The keys and then the values of `piece` as they lie in the cache, up to a whole tile; what lies beyond its
+  /// last position is zero.
+  public func export(_ piece: KeyValuePiece) -> [UInt8] {
+    let (keys, values) = place(piece)
+    let half = piece.byteCount / 2
+    var bytes = Array(UnsafeRawBufferPointer(start: keys, count: half))
+    bytes += UnsafeRawBufferPointer(start: values, count: half)
+    let (count, padded) = (piece.positions.count, Self.roundedToTiles(piece.positions.count))
+    let tile = Int(HYPNOS_KEY_TILE)
+    for position in count..<padded {
+      for index in 0..<headSize {
+        let key = (position / tile * tile * headSize + index * tile + position % tile) * 2
+        let value = half + (position * headSize + index) * 2
+        for byte in [key, key + 1, value, value + 1] { bytes[byte] = 0 }
+      }
+    }
+    return bytes
+  }
+
+  /// Takes back what was exported as `piece` from a cache of the same shape; false when `bytes` has another length.
+  public func restore(_ piece: KeyValuePiece, from bytes: [UInt8]) -> Bool {
+    guard bytes.count == piece.byteCount else { return false }
+    let (keys, values) = place(piece)
+    bytes.withUnsafeBytes { source in
+      guard let start = source.baseAddress else { return }
+      memcpy(keys, start, source.count / 2)
+      memcpy(values, start + source.count / 2, source.count / 2)
+    }
+    return true
+  }
+
+  private func pieceBytes(_ positions: Int) -> Int {
+    2 * MemoryLayout<UInt16>.size * headSize * Self.roundedToTiles(positions)
+  }
+
+  private static func roundedToTiles(_ count: Int) -> Int {
+    let tile = Int(HYPNOS_KEY_TILE)
+    return (count + tile - 1) / tile * tile
+  }
+
+  private func place(_ piece: KeyValuePiece) -> (keys: UnsafeMutableRawPointer, values: UnsafeMutableRawPointer) {
+    precondition(piece.positions.lowerBound < capacity, "positions of the cache")
+    let offset = piece.positions.lowerBound * headSize
+    return (
+      UnsafeMutableRawPointer(keys(layer: piece.layer, head: piece.head) + offset),
+      UnsafeMutableRawPointer(values(layer: piece.layer, head: piece.head) + offset)
+    )
+  }
+}
