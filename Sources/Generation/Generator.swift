@@ -76,6 +76,7 @@ public struct Generator {
     guard prompt.count < session.context else {
       throw ContextExceeded(tokens: prompt.count, available: session.context - 1)
     }
+    session.recall(prompt)
     var answer = Answer(
       text: "", finish: .end, promptTokens: prompt.count, reusedTokens: session.reusable(of: prompt), tokens: [],
       logProbabilities: [], promptSeconds: 0, answerSeconds: 0, seed: options.sampling.seed)
@@ -91,6 +92,7 @@ public struct Generator {
     answer.promptSeconds = monotonicSeconds() - start
     try generate(after: prompt, &logits, into: &answer, isCancelled: isCancelled, receive: receive)
     answer.answerSeconds = monotonicSeconds() - start - answer.promptSeconds
+    session.remember(prompt)
     return answer
   }
 

@@ -9,17 +9,19 @@ import Text
 final class ReplEngine: ConversationEngine {
   private let template: ChatTemplate?
   private let requestedContext: Int?
+  private let prefixCache: PrefixCache?
   private var threads: Int
   private var session: Session
   private var prompts: PromptBuilder
   private var options: GenerationOptions
 
-  init(model: ModelOptions, answers: AnswerOptions) throws {
+  init(model: ModelOptions, answers: AnswerOptions, prefixCache: PrefixCache?) throws {
     template = try answers.chosenTemplate()
     requestedContext = model.context
     threads = model.threads ?? Processors.physicalCores
     options = answers.generation
-    session = try model.openSession()
+    self.prefixCache = prefixCache
+    session = try model.openSession(prefixCache: prefixCache)
     prompts = try PromptBuilder(session.model.checkpoint, template: template)
   }
 
@@ -48,7 +50,8 @@ final class ReplEngine: ConversationEngine {
     let checkpoint = try ModelOptions.open(path, kernels: session.model.checkpoint.kernels)
     let prompts = try PromptBuilder(checkpoint, template: template)
     let context = requestedContext ?? checkpoint.parameters.trainedContext
-    session = try Session(model: Transformer(checkpoint, threads: threads), context: context)
+    session = try Session(
+      model: Transformer(checkpoint, threads: threads), context: context, prefixCache: prefixCache)
     self.prompts = prompts
   }
 
@@ -132,7 +135,7 @@ extension ReplEngine {
   private func rebuild(threads: Int, context: Int) throws {
     let model =
       threads == self.threads ? session.model : Transformer(session.model.checkpoint, threads: threads)
-    session = try Session(model: model, context: context)
+    session = try Session(model: model, context: context, prefixCache: prefixCache)
     self.threads = threads
   }
 
