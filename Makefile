@@ -11,7 +11,7 @@ sources := Package.swift Sources Tests
 .ONESHELL:
 .NOTPARALLEL:
 .SHELLFLAGS := -euc
-.PHONY: help run build test model model-zh format lint clean libraries swift
+.PHONY: help run build test bench model model-zh format lint clean libraries swift
 
 help: ## list what make can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,31 @@ build: libraries swift ## build the program, .build/release/hypnos
 
 test: libraries swift $(default_checkpoint) ## set up, build and run the tests
 	swift test -c release --scratch-path .build-test --disable-xctest -Xswiftc -enable-testing
+
+# What is measured, and on which checkpoints besides the default one: make bench BENCH_MODELS="a.gguf b.gguf".
+BENCH_OPTIONS ?= -p 128,512,2048,8192 -n 128 -t 1,2,4 --parallel 1,4,16
+BENCH_DEPTH_OPTIONS ?= -p 0 -n 128 --depth 0,2048,8192 -c 8320
+BENCH_MODELS ?=
+
+bench: build $(default_checkpoint) ## measure, and write the table into docs/PERFORMANCE.md
+	@page=docs/PERFORMANCE.md table=$$(mktemp)
+	grep -q '^<!-- bench: begin -->' "$$page" && grep -q '^<!-- bench: end -->' "$$page" ||
+	  { echo "$$page lacks the marks between which the table goes" >&2; exit 1; }
+	trap 'rm -f "$$table" "$$page.new"' EXIT
+	echo "Commit $$(git describe --always --dirty 2>/dev/null || echo unknown)." > "$$table"
+	for model in $(default_checkpoint) $(BENCH_MODELS); do
+	  for options in "$(BENCH_OPTIONS)" "$(BENCH_DEPTH_OPTIONS)"; do
+	    echo >> "$$table"
+	    .build/release/hypnos bench -m "$$model" $$options --markdown >> "$$table"
+	  done
+	done
+	awk -v table="$$table" '
+	  /^<!-- bench: end -->/ { within = 0 }
+	  !within { print }
+	  /^<!-- bench: begin -->/ { within = 1; print ""; while ((getline line < table) > 0) print line; print "" }
+	' "$$page" > "$$page.new"
+	mv "$$page.new" "$$page"
+	echo "The table is in $$page."
 
 model: $(default_checkpoint) ## fetch the default checkpoint (94 MiB) and check it
 	@Models/fetch $(<F)

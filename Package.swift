@@ -18,7 +18,7 @@ let package = Package(
   targets: [
     .executableTarget(name: "hypnos", dependencies: ["Console", "Generation", "CSystem", argumentParser]),
     .target(name: "Console", dependencies: ["Generation", "CReadline", "CSystem"]),
-    .target(name: "Generation", dependencies: ["Model"]),
+    .target(name: "Generation", dependencies: ["Model", crypto]),
     .target(name: "Model", dependencies: ["GGUF", "Compute", "Text", crypto]),
     .target(name: "Text"),
     .target(name: "GGUF", dependencies: ["Compute"]),
@@ -34,7 +34,7 @@ let package = Package(
     .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Fixtures")]),
     .testTarget(
       name: "ModelTests", dependencies: ["Model", "GGUF"], resources: [.copy("Fixtures")]),
-    .testTarget(name: "GenerationTests", dependencies: ["Generation", "GGUF"]),
+    .testTarget(name: "GenerationTests", dependencies: ["Generation", "Model", "GGUF", "Compute"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console"]),
     .testTarget(name: "ProgramTests"),
   ],

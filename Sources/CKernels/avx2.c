@@ -9,6 +9,8 @@
 
 #define ATTEND_SUMS 6
 #include "floats.h"
+#define HYPNOS_PEAK_AVX2
+#include "limits.h"
 
 ALWAYS_INLINE floats load_halves(const uint16_t *p) {
   __m256 low = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
@@ -406,7 +408,8 @@ PANEL_SHAPE(6, 2, 0)
 #define PANEL_FOR(bits, halves, minimum) multiply_panel_##bits##halves##minimum
 #include "products.h"
 
-const hypnos_kernels hypnos_avx2_kernels = {.name = "avx2", .multiply = multiply, HYPNOS_FLOAT_KERNELS};
+const hypnos_kernels hypnos_avx2_kernels = {
+  .name = "avx2", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_LIMIT_KERNELS};
 
 #pragma clang attribute pop
 #endif

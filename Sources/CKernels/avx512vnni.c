@@ -11,6 +11,8 @@
 
 #define ATTEND_SUMS 24
 #include "floats.h"
+#define HYPNOS_PEAK_VNNI
+#include "limits.h"
 
 ALWAYS_INLINE floats load_halves(const uint16_t *p) {
   return (floats)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
@@ -387,7 +389,7 @@ PANEL_SHAPE(21, 2, 1)
 #include "products.h"
 
 const hypnos_kernels hypnos_avx512vnni_kernels = {
-  .name = "avx512vnni", .multiply = multiply, HYPNOS_FLOAT_KERNELS};
+  .name = "avx512vnni", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_LIMIT_KERNELS};
 
 #pragma clang attribute pop
 #endif

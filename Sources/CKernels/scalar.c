@@ -1,6 +1,7 @@
 // The plain kernels: what every processor runs, and the definition the others are tested against.
 #define ATTEND_SUMS 8
 #include "floats.h"
+#include "limits.h"
 
 ALWAYS_INLINE floats load_halves(const uint16_t *p) {
   floats x;
@@ -101,4 +102,5 @@ static void multiply(
   }
 }
 
-const hypnos_kernels hypnos_scalar_kernels = {.name = "scalar", .multiply = multiply, HYPNOS_FLOAT_KERNELS};
+const hypnos_kernels hypnos_scalar_kernels = {
+  .name = "scalar", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_LIMIT_KERNELS};

@@ -12,7 +12,8 @@ public struct WeightMatrix: Sendable {
   public let rows: Int
   /// Input values.
   public let width: Int
-  let region: MappedRegion
+  /// Its bytes in the file.
+  public let region: MappedRegion
   let rowBytes: Int
 
   /// The matrix in `region`, or nil when its size is not that of `rows` rows of `width` values.

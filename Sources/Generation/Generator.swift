@@ -19,6 +19,7 @@ public struct Generator {
     isCancelled: () -> Bool = { false }, receive: (String) throws -> Void
   ) throws -> Answer {
     try ContextExceeded.check(prompt: prompt.count, context: session.context)
+    session.recall(prompt)
     var decoding = Decoding(
       prompt, reused: session.reusable(of: prompt), context: session.context, options: options,
       tokenizer: session.model.checkpoint.tokenizer)
@@ -38,6 +39,7 @@ public struct Generator {
         computed = next.count
         logits = try session.extend(by: next)
       }
+      session.remember(prompt)
     } catch is Interrupted {
       try show(decoding.end(.interrupted))
     }

@@ -34,15 +34,21 @@ public final class Session {
   /// The most tokens it can hold.
   public let context: Int
   /// The tokens whose keys and values are in the cache.
-  public private(set) var tokens: [Int32] = []
-  private let store: KeyValueStore
+  public internal(set) var tokens: [Int32] = []
+  let store: KeyValueStore
+  let prefixCache: PrefixCache?
+  /// Positions that came from the prefix cache on disk.
+  var recalled = 0
+  /// Whether the first prompt was kept there, or found not worth it.
+  var hasRemembered = false
   /// Tokens computed between two looks at the progress and at a request to stop.
   private static let stepLength = 128
 
-  /// A session of at most `context` tokens.
-  public init(model: Transformer, context: Int) {
+  /// A session of at most `context` tokens, whose first prompt is kept in `prefixCache` and looked for there.
+  public init(model: Transformer, context: Int, prefixCache: PrefixCache? = nil) {
     self.model = model
     self.context = context
+    self.prefixCache = prefixCache
     store = model.makeStore(capacity: context)
   }
 

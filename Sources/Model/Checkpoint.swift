@@ -67,10 +67,7 @@ public final class Checkpoint {
     var hash = SHA256()
     hash.update(data: file.headerBytes())
     for part in file.files { hash.update(data: Array("\(part.count);".utf8)) }
-    return hash.finalize().map { byte in
-      let digits = String(byte, radix: 16)
-      return digits.count == 1 ? "0" + digits : digits
-    }.joined()
+    return Checkpoint.hexadecimal(hash.finalize())
   }
 
   /// Looks for the weight that made a computation not finite.

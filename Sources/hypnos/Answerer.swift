@@ -10,9 +10,11 @@ struct Answerer {
   let options: GenerationOptions
   let system: String?
 
-  init(model: ModelOptions, answers: AnswerOptions, keepsLogProbabilities: Bool = false) throws {
+  init(
+    model: ModelOptions, answers: AnswerOptions, prefixes: PrefixCacheOptions, keepsLogProbabilities: Bool = false
+  ) throws {
     let template = try answers.chosenTemplate()
-    session = try model.openSession()
+    session = try model.openSession(prefixCache: prefixes.cache)
     prompts = try PromptBuilder(session.model.checkpoint, template: template)
     guard prompts.template != nil else {
       throw PromptError.noTemplate(model: session.model.checkpoint.name)

@@ -10,6 +10,7 @@ struct Ask: ParsableCommand {
 
   @OptionGroup var model: ModelOptions
   @OptionGroup var answers: AnswerOptions
+  @OptionGroup var prefixes: PrefixCacheOptions
 
   @Flag(help: "Print a JSON object.")
   var json = false
@@ -22,7 +23,7 @@ struct Ask: ParsableCommand {
 
   mutating func run() throws {
     guard !question.allSatisfy(\.isWhitespace) else { throw Failure("the question is empty", code: 2) }
-    let answerer = try Answerer(model: model, answers: answers, keepsLogProbabilities: logprobs)
+    let answerer = try Answerer(model: model, answers: answers, prefixes: prefixes, keepsLogProbabilities: logprobs)
     let text = try withDocument(question)
     guard json else { return try answerer.stream(text) }
     let answer = try answerer.answer(answerer.messages(text)) { _ in }

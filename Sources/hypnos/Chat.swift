@@ -11,6 +11,7 @@ struct Chat: ParsableCommand {
 
   @OptionGroup var model: ModelOptions
   @OptionGroup var answers: AnswerOptions
+  @OptionGroup var prefixes: PrefixCacheOptions
 
   @Option(help: "Keep the conversation in this file and take it up again from there.")
   var session: String?
@@ -39,7 +40,7 @@ struct Chat: ParsableCommand {
   mutating func run() throws {
     guard StandardInput.isTerminal, !jsonl, !whole else { return try answerPipe() }
     try refuseParallel()
-    let engine = try ReplEngine(model: model, answers: answers)
+    let engine = try ReplEngine(model: model, answers: answers, prefixCache: prefixes.cache)
     let options = ReplOptions(
       sessionPath: session, historyPath: history, systemPrompt: answers.system, fixedSettings: answers.given)
     try Repl(engine: engine, options: options).run()
@@ -49,7 +50,7 @@ struct Chat: ParsableCommand {
     guard session == nil, history == nil else {
       throw Failure("--session and --history are for a conversation on a terminal", code: 2)
     }
-    let answerer = try Answerer(model: model, answers: answers, keepsLogProbabilities: logprobs)
+    let answerer = try Answerer(model: model, answers: answers, prefixes: prefixes, keepsLogProbabilities: logprobs)
     if whole {
       try refuseParallel()
       try answerer.answerWhole(jsonl: jsonl)

@@ -48,7 +48,7 @@ struct ModelOptions: ParsableArguments {
   }
 
   /// A session on a freshly opened checkpoint.
-  func openSession() throws -> Session {
+  func openSession(prefixCache: PrefixCache? = nil) throws -> Session {
     let checkpoint = try openCheckpoint()
     let trained = checkpoint.parameters.trainedContext
     if let context, context > trained {
@@ -56,7 +56,7 @@ struct ModelOptions: ParsableArguments {
         "the model was trained on \(trained) tokens; a context of \(context) goes beyond what it has learnt")
     }
     let model = Transformer(checkpoint, threads: threads ?? Processors.physicalCores, cacheFormat: cacheFormat)
-    return Session(model: model, context: contextLength(checkpoint))
+    return Session(model: model, context: contextLength(checkpoint), prefixCache: prefixCache)
   }
 
   /// The context asked for, or the trained one.

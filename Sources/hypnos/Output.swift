@@ -32,7 +32,7 @@ enum Output {
   }
 
   /// Writes a message for people to standard error, after the program's name.
-  static func complain(_ message: String, prefix: String = "hypnos: ") {
-    _ = writeAll(prefix + message + "\n", to: 2)
+  static func complain(_ message: String, prefix: String = "hypnos: ", end: String = "\n") {
+    _ = writeAll(prefix + message + end, to: 2)
   }
 }

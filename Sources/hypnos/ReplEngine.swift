@@ -9,17 +9,19 @@ import Text
 final class ReplEngine: ConversationEngine {
   private let template: ChatTemplate?
   private let requestedContext: Int?
+  private let prefixCache: PrefixCache?
   private var threads: Int
   private var session: Session
   private var prompts: PromptBuilder
   private var options: GenerationOptions
 
-  init(model: ModelOptions, answers: AnswerOptions) throws {
+  init(model: ModelOptions, answers: AnswerOptions, prefixCache: PrefixCache?) throws {
     template = try answers.chosenTemplate()
     requestedContext = model.context
     threads = model.threads ?? Processors.physicalCores
     options = answers.generation
-    session = try model.openSession()
+    self.prefixCache = prefixCache
+    session = try model.openSession(prefixCache: prefixCache)
     prompts = try PromptBuilder(session.model.checkpoint, template: template)
   }
 
@@ -49,7 +51,8 @@ final class ReplEngine: ConversationEngine {
     let prompts = try PromptBuilder(checkpoint, template: template)
     let context = requestedContext ?? checkpoint.parameters.trainedContext
     session = Session(
-      model: Transformer(checkpoint, threads: threads, cacheFormat: session.model.cacheFormat), context: context)
+      model: Transformer(checkpoint, threads: threads, cacheFormat: session.model.cacheFormat), context: context,
+      prefixCache: prefixCache)
     self.prompts = prompts
   }
 
@@ -143,7 +146,7 @@ extension ReplEngine {
       threads == self.threads
       ? session.model
       : Transformer(session.model.checkpoint, threads: threads, cacheFormat: session.model.cacheFormat)
-    session = Session(model: model, context: context)
+    session = Session(model: model, context: context, prefixCache: prefixCache)
     self.threads = threads
   }
 

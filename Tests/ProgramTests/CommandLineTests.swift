@@ -25,7 +25,7 @@ import Testing
     let help = try Hypnos.run("--help")
     #expect(help.status == 0)
     #expect(help.errors.isEmpty)
-    for subcommand in ["chat", "ask", "score", "tokenize", "render", "inspect"] {
+    for subcommand in ["chat", "ask", "bench", "score", "tokenize", "render", "inspect"] {
       #expect(help.output.contains("  \(subcommand)"))
       let own = try Hypnos.run(subcommand, "--help")
       #expect(own.status == 0)

@@ -114,6 +114,13 @@ typedef struct {
   void (*merge)(
     float *maximum, float *sum, float *output, float chunk_maximum, float chunk_sum, const float *chunk_output,
     size_t size);
+
+  // What speeds are held against. Reads `count` bytes and returns the sum of their 64-bit words, so that every byte
+  // is fetched; a tail shorter than 256 bytes may be left out.
+  uint64_t (*read_bytes)(const uint8_t *bytes, size_t count);
+  // Does `rounds` rounds of 8-bit multiply-accumulates on registers, some hundreds each, in the way of this set's
+  // products, and returns how many that were.
+  size_t (*integer_peak)(size_t rounds);
 } hypnos_kernels;
 
 // Tells the processor that this is a waiting loop.

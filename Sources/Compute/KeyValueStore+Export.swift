@@ -1,0 +1,95 @@
+// Positions of a KV cache as bytes and back, so that they can be kept in a file or copied to another cache. All that
+// the outside knows of the layout stands here: its name, how it is cut into pieces, and how long each is.
+import CKernels
+import Glibc
+
+/// A few neighbouring positions of one key/value head of one layer: what is exported and restored at a time.
+public struct KeyValuePiece: Sendable, Equatable {
+  let layer: Int
+  let head: Int
+  /// Positions of one chunk, from its first on.
+  let positions: Range<Int>
+  /// How many bytes it is exported to.
+  public let byteCount: Int
+}
+
+extension KeyValueStore {
+  /// The name of the number format and the layout of exported bytes.
+  public var exportFormat: String { "\(format.rawValue), in tiles of \(HYPNOS_TILE)" }
+
+  /// The pieces that hold the positions from `chunk * chunkLength` on, before `end`, in the order of export: layer
+  /// after layer, head after head, all of the same size. `end` may lie beyond the cache's capacity, the chunk's first
+  /// position may not: there is room for whole chunks.
+  public func pieces(chunk: Int, end: Int) -> [KeyValuePiece] {
+    let start = chunk * Self.chunkLength
+    precondition(start >= 0 && start < min(end, capacity), "positions of the cache")
+    let positions = start..<min(start + Self.chunkLength, end)
+    let byteCount = pieceBytes(positions.count)
+    return (0..<layers).flatMap { layer in
+      (0..<heads).map { KeyValuePiece(layer: layer, head: $0, positions: positions, byteCount: byteCount) }
+    }
+  }
+
+  /// The bytes of all pieces of the chunk that holds position `chunk * chunkLength` when `end` positions are exported;
+  /// for at most 2^24 positions, as many as a cache ever has.
+  public func exportedBytes(chunk: Int, end: Int) -> Int {
+    layers * heads * pieceBytes(min(Self.chunkLength, end - chunk * Self.chunkLength))
+  }
+
+  /// The keys and then the values of `piece` as they lie in the cache, up to a whole tile; what lies beyond its
+  /// last position is zero.
+  public func export(_ piece: KeyValuePiece) -> [UInt8] {
+    let (keys, values) = place(piece)
+    let half = piece.byteCount / 2
+    var bytes = Array(UnsafeRawBufferPointer(start: keys, count: half))
+    bytes += UnsafeRawBufferPointer(start: values, count: half)
+    for position in piece.positions.count..<Self.roundedToTiles(piece.positions.count) {
+      clear(position, keys: 0, values: half, in: &bytes)
+    }
+    return bytes
+  }
+
+  /// Takes back what was exported as `piece` from a cache of the same shape, chunk after chunk; false when `bytes` has
+  /// another length or the system refuses the memory.
+  public func restore(_ piece: KeyValuePiece, from bytes: [UInt8]) -> Bool {
+    guard bytes.count == piece.byteCount, reserve(piece.positions.lowerBound) else { return false }
+    let (keys, values) = place(piece)
+    bytes.withUnsafeBytes { source in
+      guard let start = source.baseAddress else { return }
+      memcpy(keys, start, source.count / 2)
+      memcpy(values, start + source.count / 2, source.count / 2)
+    }
+    return true
+  }
+
+  /// Zeroes what stands at `position` of the tiles of keys and of values that start at these offsets.
+  private func clear(_ position: Int, keys: Int, values: Int, in bytes: inout [UInt8]) {
+    let (tile, place) = position.quotientAndRemainder(dividingBy: Self.tileLength)
+    let start = tile * Self.tileLength * format.bytes(headSize: headSize)
+    func zero(_ offset: Int, _ count: Int) {
+      for index in 0..<count { bytes[start + offset + index] = 0 }
+    }
+    func zeroBoth(_ count: Int, size: Int, from base: Int) {
+      for index in 0..<count { zero(keys + base + (index * Self.tileLength + place) * size, size) }
+      zero(values + base + place * count * size, count * size)
+    }
+    zeroBoth(headSize, size: format == .f16 ? 2 : 1, from: 0)
+    if format == .q8_0 { zeroBoth((headSize + 31) / 32, size: 2, from: Self.tileLength * headSize) }
+  }
+
+  private func pieceBytes(_ positions: Int) -> Int {
+    2 * format.bytes(headSize: headSize) * Self.roundedToTiles(positions)
+  }
+
+  private static var tileLength: Int { Int(HYPNOS_TILE) }
+
+  private static func roundedToTiles(_ count: Int) -> Int { (count + tileLength - 1) / tileLength * tileLength }
+
+  private func place(_ piece: KeyValuePiece) -> (keys: UnsafeMutableRawPointer, values: UnsafeMutableRawPointer) {
+    let chunk = piece.positions.lowerBound / Self.chunkLength
+    return (
+      keys(layer: piece.layer, head: piece.head, chunk: chunk),
+      values(layer: piece.layer, head: piece.head, chunk: chunk)
+    )
+  }
+}

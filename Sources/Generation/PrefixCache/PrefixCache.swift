@@ -1,0 +1,135 @@
+// A folder that keeps the KV cache of prompts' beginnings from one start of the program to the next. Its files hold
+// the text of prompts as tokens, patients' among them, so it exists only where the user asked for it, readable by its
+// owner alone. Nothing in it is needed: whatever is wrong with it is reported, and the prompt computed.
+import Compute
+import Crypto
+import GGUF
+import Glibc
+import Model
+
+/// A folder of kept beginnings.
+public struct PrefixCache {
+  /// The fewest tokens worth a file, or worth looking for one.
+  static let leastTokens = 64
+  /// Files are called by this, the key, and the tokens; nothing else in the folder is touched.
+  private static let namePrefix = "hypnos-prefix-"
+  /// The most entries of the folder that are looked at.
+  private static let entryLimit = 1 << 16
+
+  /// The folder; made when something is kept.
+  public let folder: String
+  /// The bytes that all files together may take; the longest unused go first.
+  public let byteLimit: Int
+  private let report: (PrefixCacheError) -> Void
+
+  /// The cache in `folder`; `report` is told of every file that is refused and of what could not be kept.
+  public init(folder: String, byteLimit: Int, report: @escaping (PrefixCacheError) -> Void) {
+    self.folder = folder
+    self.byteLimit = byteLimit
+    self.report = report
+  }
+
+  /// Puts the longest kept beginning of `prefix` into `store`, the prefix's last token left out, and returns how many
+  /// positions that are; 0 when there is none worth it. The store must hold nothing yet.
+  func restore(_ prefix: [Int32], checkpoint: Checkpoint, into store: KeyValueStore) -> Int {
+    let key = key(checkpoint, store)
+    var best: (count: Int, reader: PrefixFileReader)?
+    for name in names(startingWith: namePrefix(of: key)) {
+      attempt { () throws(PrefixCacheError) in
+        let reader = try PrefixFileReader(path: folder + "/" + name, key: key, store: store)
+        let common = zip(reader.file.tokens, prefix).prefix { $0 == $1 }.count
+        let count = min(common, prefix.count - 1, store.capacity)
+        if count >= PrefixCache.leastTokens, count > best?.count ?? 0 { best = (count, reader) }
+      }
+    }
+    guard var best else { return 0 }
+    return attempt { () throws(PrefixCacheError) in try best.reader.restore(best.count, into: store) } ? best.count : 0
+  }
+
+  /// Keeps the positions of `tokens`, the first in `store`, in a file.
+  func keep(_ tokens: [Int32], checkpoint: Checkpoint, from store: KeyValueStore) {
+    let key = key(checkpoint, store)
+    let file = PrefixFile(key: key, tokens: tokens)
+    let digest = PrefixCache.name(of: Array(SHA256.hash(data: file.header)))
+    attempt { () throws(PrefixCacheError) in
+      let bytes = file.byteCount(store)
+      guard bytes <= byteLimit else { throw .tooLarge(folder: folder, bytes: bytes, limit: byteLimit) }
+      if mkdir(folder, 0o700) != 0, errno != EEXIST {
+        throw .system(path: folder, action: "created", code: errno)
+      }
+      makeRoom(for: bytes)
+      do throws(GGUFWriterError) {
+        try file.write(store, to: "\(folder)/\(namePrefix(of: key))\(digest).kv")
+      } catch {
+        throw .notWritten(error)
+      }
+    }
+  }
+
+  /// Removes the files that were not used for longest until `bytes` more fit the limit.
+  private func makeRoom(for bytes: Int) {
+    var files: [(path: String, bytes: Int, used: Int)] = []
+    for name in names(startingWith: PrefixCache.namePrefix) {
+      let path = folder + "/" + name
+      var status = stat()
+      guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
+      files.append((path, Int(status.st_size), Int(status.st_mtim.tv_sec)))
+    }
+    var total = files.reduce(bytes) { $0 + $1.bytes }
+    for file in files.sorted(by: { $0.used < $1.used }) where total > byteLimit {
+      if unlink(file.path) == 0 { total -= file.bytes }
+    }
+  }
+
+  private func key(_ checkpoint: Checkpoint, _ store: KeyValueStore) -> PrefixKey {
+    PrefixKey(checkpoint: checkpoint.contentFingerprint, adapters: [], store: store)
+  }
+
+  /// What the names of all files under `key` begin with: other models' files are not even opened.
+  private func namePrefix(of key: PrefixKey) -> String {
+    PrefixCache.namePrefix + PrefixCache.name(of: Array(SHA256.hash(data: key.bytes))) + "-"
+  }
+
+  /// Sixteen hexadecimal digits of a digest.
+  private static func name(of digest: [UInt8]) -> String {
+    digest.prefix(8).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+  }
+
+  /// The folder's entries that begin so; none where there is no folder yet.
+  private func names(startingWith beginning: String) -> [String] {
+    if let names = FolderListing.names(at: folder, limit: PrefixCache.entryLimit) {
+      return names.filter { $0.hasPrefix(beginning) }
+    }
+    if errno != ENOENT { report(.system(path: folder, action: "read", code: errno)) }
+    return []
+  }
+
+  /// Runs `body` and reports what it throws; whether it went through.
+  @discardableResult
+  private func attempt(_ body: () throws(PrefixCacheError) -> Void) -> Bool {
+    do throws(PrefixCacheError) {
+      try body()
+      return true
+    } catch {
+      report(error)
+      return false
+    }
+  }
+}
+
+extension Session {
+  /// Takes up what the prefix cache on disk holds of `prefix`, when it is the session's first prompt.
+  func recall(_ prefix: [Int32]) {
+    guard let prefixCache, tokens.isEmpty, !hasRemembered, !prefix.isEmpty else { return }
+    recalled = prefixCache.restore(prefix, checkpoint: model.checkpoint, into: store)
+    tokens = Array(prefix[..<recalled])
+  }
+
+  /// Keeps the session's first prompt in the prefix cache, unless most of it came from there.
+  func remember(_ prompt: [Int32]) {
+    guard let prefixCache, !hasRemembered, tokens.starts(with: prompt) else { return }
+    hasRemembered = true
+    guard prompt.count >= recalled + PrefixCache.leastTokens else { return }
+    prefixCache.keep(prompt, checkpoint: model.checkpoint, from: store)
+  }
+}

@@ -1,0 +1,126 @@
+// `hypnos bench`: how fast a checkpoint runs here, beside what the machine's own limits allow.
+import ArgumentParser
+import Compute
+import Generation
+import Model
+
+/// Measures prompt processing and generation.
+struct Bench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measure prompt processing and generation, and their share of this machine's limits.",
+    discussion: """
+      The limits are measured in the same run, on the same threads: the speed at which all of them together read the \
+      model's matrices in the mapped file, and their 8-bit multiply-accumulates a second with the kernels' own \
+      instructions. A forward pass takes at least
+        max((weight bytes + KV cache bytes) / read speed, multiply-accumulates / int8 peak)
+      and the limit is the tokens of a test over the sum of its passes: a step of generation reads all weights once \
+      and every sequence's cache; a prompt takes them in batches of \(Transformer.batchLimit), the head only for its \
+      last token. Speeds are tokens a second of all sequences together, after one run to warm up; the spread is the \
+      standard deviation. pp512 is a prompt of 512 tokens, tg128 the generation of 128.
+      """)
+
+  static let usualRepetitions = 3
+
+  @Option(name: [.short, .long], help: "The checkpoint, a GGUF file; the default one without.")
+  var model: String?
+
+  @Option(name: [.customShort("p"), .long], help: "Prompt lengths, such as 512,128; 0 for none.")
+  var prompt = NumberList(values: [512])
+
+  @Option(name: [.customShort("n"), .customLong("generate")], help: "Tokens to generate; 0 for none.")
+  var generate = NumberList(values: [128])
+
+  @Option(name: [.short, .long], help: "Numbers of threads; one for each physical core without.")
+  var threads = NumberList(values: [Processors.physicalCores])
+
+  @Option(help: "Depths of the context to begin at: so many tokens are in the cache already.")
+  var depth = NumberList(values: [0])
+
+  @Option(help: "Numbers of sequences that generate side by side.")
+  var parallel = NumberList(values: [1])
+
+  @Option(help: "How often each test is measured.")
+  var repetitions = Bench.usualRepetitions
+
+  @Option(name: [.short, .long], help: "Context in tokens; as long as the model was trained for without.")
+  var context: Int?
+
+  @Flag(help: "Print JSON objects, one a line.")
+  var json = false
+
+  @Flag(help: "Print a Markdown table with the machine, the date and each row's command.")
+  var markdown = false
+
+  func validate() throws {
+    let lists = [
+      ("prompt", prompt, 0...(1 << 24)), ("generate", generate, 0...(1 << 24)), ("threads", threads, 1...256),
+      ("depth", depth, 0...(1 << 24)), ("parallel", parallel, 1...Transformer.batchLimit),
+      ("repetitions", NumberList(values: [repetitions]), 1...1000),
+      ("context", NumberList(values: context.map { [$0] } ?? []), 8...(1 << 24)),
+    ]
+    for (name, list, range) in lists {
+      guard let wrong = list.values.first(where: { !range.contains($0) }) else { continue }
+      throw ValidationError("--\(name) \(wrong): it can be \(range.lowerBound) to \(range.upperBound)")
+    }
+    guard !json || !markdown else { throw ValidationError("--json and --markdown exclude each other") }
+  }
+
+  mutating func run() throws {
+    let kernels = try KernelSet.named(ModelLocator.environment("HYPNOS_CPU"))
+    let checkpoint = try ModelOptions.open(ModelLocator.find(model), kernels: kernels)
+    let tests = try fittingTests(checkpoint)
+    let benchmark = Benchmark(
+      checkpoint, capacity: tests.map(\.positions).max() ?? 1, threads: threads.values[0])
+    let report = BenchReport(
+      style: json ? .json : markdown ? .markdown : .table, checkpoint: checkpoint, repetitions: repetitions,
+      context: context)
+    let limits = threads.values.map { (threads: $0, limits: benchmark.limits(threads: $0)) }
+    try Output.write(report.header(limits))
+    for test in tests {
+      for threads in threads.values {
+        let result = try benchmark.run(test, threads: threads, repetitions: repetitions) { done in
+          BenchReport.showProgress("\(test.name), \(threads) threads, run \(done + 1) of \(repetitions + 1)")
+        }
+        BenchReport.showProgress(nil)
+        try Output.write(report.row(result))
+      }
+    }
+    let measured = threads.values.map { threads in
+      let result = FirstToken.measure(checkpoint: checkpoint.path, threads: threads, repetitions: repetitions)
+      return (threads: threads, result: result)
+    }
+    try Output.write(report.firstToken(measured))
+  }
+
+  /// The tests that fit the context; the others are reported.
+  private func fittingTests(_ checkpoint: Checkpoint) throws -> [BenchmarkTest] {
+    let context = context ?? checkpoint.parameters.trainedContext
+    var plan = BenchmarkPlan()
+    (plan.prompts, plan.generations) = (prompt.values, generate.values)
+    (plan.depths, plan.parallel) = (depth.values, parallel.values)
+    return plan.tests.filter { test in
+      guard test.positions > context else { return true }
+      Output.complain(
+        "\(test.name) at depth \(test.depth) is left out: it takes \(test.positions) positions, and the context has "
+          + "\(context); -c makes a larger one")
+      return false
+    }
+  }
+}
+
+/// Whole numbers from 0, separated by commas.
+struct NumberList: ExpressibleByArgument {
+  /// The numbers, in the order given.
+  let values: [Int]
+
+  init(values: [Int]) { self.values = values }
+
+  init?(argument: String) {
+    let words = argument.split(separator: ",", omittingEmptySubsequences: false)
+    let numbers = words.compactMap { Int($0) }
+    guard !numbers.isEmpty, numbers.count == words.count, numbers.allSatisfy({ $0 >= 0 }) else { return nil }
+    values = numbers
+  }
+
+  var defaultValueDescription: String { values.map(String.init).joined(separator: ",") }
+}

@@ -1,0 +1,209 @@
+// The prefix cache on disk: a second start reuses and answers the same; what is damaged or another's is refused.
+import Compute
+import Foundation
+import Model
+import Testing
+
+@testable import Generation
+
+@Suite final class PrefixCacheTests {
+  private let folder = NSTemporaryDirectory() + "hypnos-\(UUID().uuidString)"
+  private var reported: [PrefixCacheError] = []
+
+  deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+  private func session(
+    _ model: Transformer, context: Int = 512, folder: String? = nil, limit: Int = 1 << 30
+  ) throws -> Session {
+    let cache = PrefixCache(folder: folder ?? self.folder, byteLimit: limit) { [unowned self] in reported.append($0) }
+    return Session(model: model, context: context, prefixCache: cache)
+  }
+
+  private func answer(_ prompt: [Int32], _ session: Session) throws -> Answer {
+    var options = GenerationOptions()
+    options.maxTokens = 6
+    options.keepsLogProbabilities = true
+    return try Generator(session: session, options: options).answer(prompt) { _ in }
+  }
+
+  private func files(_ folder: String? = nil) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder ?? self.folder).sorted()
+      .map { (folder ?? self.folder) + "/" + $0 }
+  }
+
+  private func mode(_ path: String) throws -> Int {
+    try #require(FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int)
+  }
+
+  @Test func aSecondStartReusesAndAnswersTheSame() throws {
+    let model = try TinyModel.open()
+    let prompt = TinyModel.prompt(300)
+    let alone = try answer(prompt, Session(model: model, context: 512))
+    let first = try answer(prompt, try session(model))
+    let second = try answer(prompt, try session(model))
+    #expect(alone.reusedTokens == 0 && first.reusedTokens == 0 && second.reusedTokens == 299)
+    for found in [first, second] {
+      #expect(found.tokens == alone.tokens && found.logProbabilities == alone.logProbabilities)
+    }
+    #expect(reported.isEmpty)
+  }
+
+  @Test func whatIsCommonIsReused() throws {
+    let model = try TinyModel.open()
+    let document = TinyModel.prompt(290)
+    _ = try answer(document + TinyModel.prompt(10, seed: 1), try session(model))
+    let question = document + TinyModel.prompt(40, seed: 2)
+    let found = try answer(question, try session(model))
+    #expect(found.reusedTokens == 290)
+    #expect(try files().count == 1, "little is new, so nothing is kept")
+    let alone = try answer(question, Session(model: model, context: 512))
+    #expect(found.tokens == alone.tokens && found.logProbabilities == alone.logProbabilities)
+
+    // A context that is shorter than what was kept.
+    let short = try answer(Array(document[..<70]), try session(model, context: 80))
+    #expect(short.reusedTokens == 69)
+    #expect(short.tokens == (try answer(Array(document[..<70]), try Session(model: model, context: 80))).tokens)
+
+    // The longest of several beginnings is taken.
+    _ = try answer(question + TinyModel.prompt(80, seed: 3), try session(model))
+    #expect(try files().count == 2)
+    #expect(try answer(question + TinyModel.prompt(9, seed: 4), try session(model)).reusedTokens == 330)
+    #expect(reported.isEmpty)
+  }
+
+  @Test func onlyTheFirstPromptOfSomeLengthIsKept() throws {
+    let model = try TinyModel.open()
+    let session = try session(model)
+    _ = try answer(TinyModel.prompt(63), session)
+    #expect(!FileManager.default.fileExists(atPath: folder))
+    _ = try answer(TinyModel.prompt(100), session)
+    #expect(!FileManager.default.fileExists(atPath: folder))
+  }
+
+  @Test func nobodyElseReadsIt() throws {
+    _ = try answer(TinyModel.prompt(64), try session(try TinyModel.open()))
+    #expect(try mode(folder) == 0o700)
+    #expect(try files().map(mode) == [0o600])
+  }
+
+  @Test func anotherModelsIsRefused() throws {
+    let (model, other) = (try TinyModel.open(), try TinyModel.open(seed: 2))
+    let prompt = TinyModel.prompt(100)
+    _ = try answer(prompt, try session(model))
+    // In one folder the other's files are passed over.
+    #expect(try answer(prompt, try session(other)).reusedTokens == 0)
+    #expect(reported.isEmpty)
+    let both = try files()
+    try #require(both.count == 2)
+    // Under the other's name it is refused, and the prompt computed.
+    let contents = try both.map { try Data(contentsOf: URL(filePath: $0)) }
+    try contents[1].write(to: URL(filePath: both[0]))
+    try contents[0].write(to: URL(filePath: both[1]))
+    let expected = try answer(prompt, Session(model: model, context: 512))
+    let found = try answer(prompt, try session(model))
+    #expect(found.reusedTokens == 0 && found.tokens == expected.tokens)
+    guard case .otherModel? = reported.first, reported.count == 1 else {
+      Issue.record("not refused as another model's: \(reported)")
+      return
+    }
+    // The file was replaced by a right one.
+    #expect(try answer(prompt, try session(model)).reusedTokens == 99)
+  }
+
+  @Test func aCutOneIsRefused() throws {
+    let model = try TinyModel.open()
+    let prompt = TinyModel.prompt(300)
+    _ = try answer(prompt, try session(model))
+    let path = try files()[0]
+    let whole = try Data(contentsOf: URL(filePath: path))
+    let sizes = [0, 1, 7, 8, 12, 16, 60, 150, 1000, 1500, whole.count / 2, whole.count - 33, whole.count - 1]
+    for size in sizes {
+      try whole.prefix(size).write(to: URL(filePath: path))
+      try expectRefusal(model, prompt, "cut to \(size) bytes")
+    }
+    try (whole + Data([0])).write(to: URL(filePath: path))
+    try expectRefusal(model, prompt, "one byte longer")
+  }
+
+  @Test func anAlteredByteIsRefused() throws {
+    let model = try TinyModel.open()
+    let prompt = TinyModel.prompt(300)
+    _ = try answer(prompt, try session(model))
+    let path = try files()[0]
+    let whole = try Data(contentsOf: URL(filePath: path))
+    let header = whole.count - 2 * 32 - (256 + 48) * 2 * 64
+    let places =
+      Array(stride(from: 0, to: header, by: 13)) + Array(stride(from: header, to: whole.count, by: 601))
+      + [whole.count - 1]
+    for place in places {
+      var altered = whole
+      altered[place] ^= 0x10
+      try altered.write(to: URL(filePath: path))
+      try expectRefusal(model, prompt, "byte \(place) altered")
+    }
+  }
+
+  @Test func whatIsNoFileIsRefused() throws {
+    let model = try TinyModel.open()
+    let prompt = TinyModel.prompt(100)
+    _ = try answer(prompt, try session(model))
+    let path = try files()[0]
+    try FileManager.default.moveItem(atPath: path, toPath: folder + "/elsewhere")
+    try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: folder + "/elsewhere")
+    try expectRefusal(model, prompt, "a symbolic link")
+    try FileManager.default.removeItem(atPath: path)
+    #expect(mkfifo(path, 0o600) == 0)
+    try expectRefusal(model, prompt, "a pipe")
+  }
+
+  private func expectRefusal(_ model: Transformer, _ prompt: [Int32], _ what: Comment) throws {
+    reported = []
+    let session = try session(model)
+    session.recall(prompt)
+    #expect(session.tokens.isEmpty, what)
+    #expect(reported.count == 1, what)
+    #expect(reported.first.map { "\($0)".contains(folder) } == true, what)
+  }
+
+  @Test func theFolderStaysWithinItsLimit() throws {
+    let model = try TinyModel.open()
+    _ = try answer(TinyModel.prompt(100, seed: 1), try session(model))
+    let first = try files()[0]
+    let size = try #require(FileManager.default.attributesOfItem(atPath: first)[.size] as? Int)
+    let note = folder + "/note.txt"
+    try Data(repeating: 0, count: 10 * size).write(to: URL(filePath: note))
+    for (seed, date) in [(2, 2000.0), (3, 1000)] {
+      _ = try answer(TinyModel.prompt(100, seed: UInt64(seed)), try session(model))
+      let newest = try #require(try files().first { $0 != first && $0 != note && (try? used($0)) ?? 0 > 3000 })
+      try FileManager.default.setAttributes(
+        [.modificationDate: Date(timeIntervalSince1970: date)], ofItemAtPath: newest)
+    }
+    // Room for three: the one used longest ago, the third, goes.
+    let before = Set(try files())
+    _ = try answer(TinyModel.prompt(100, seed: 4), try session(model, limit: 3 * size))
+    let after = Set(try files())
+    #expect(after.contains(note) && after.contains(first) && after.count == 4)
+    #expect(before.subtracting(after).count == 1)
+    #expect(try answer(TinyModel.prompt(100, seed: 3), try session(model, limit: 1)).reusedTokens == 0)
+    #expect(try answer(TinyModel.prompt(100, seed: 2), try session(model)).reusedTokens == 99)
+    guard case .tooLarge? = reported.first, reported.count == 1 else {
+      Issue.record("too large for the folder, but: \(reported)")
+      return
+    }
+  }
+
+  private func used(_ path: String) throws -> Double {
+    let date = try FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date
+    return try #require(date).timeIntervalSince1970
+  }
+
+  @Test func aFolderThatCannotBeMadeIsReported() throws {
+    let prompt = TinyModel.prompt(100)
+    let found = try answer(prompt, try session(try TinyModel.open(), folder: folder + "/a/b"))
+    #expect(found.tokens.count > 0)
+    guard case .system(_, "created", ENOENT)? = reported.first, reported.count == 1 else {
+      Issue.record("a missing parent folder, but: \(reported)")
+      return
+    }
+  }
+}

@@ -1,0 +1,98 @@
+// `hypnos bench` and the prefix cache as a user meets them. Sizes are tiny: what is checked is the form.
+import Foundation
+import Testing
+
+@Suite struct BenchTests {
+  @Test func rowsAreObjects() throws {
+    let outcome = try Hypnos.run(
+      "bench", "-p", "5", "-n", "2", "-t", "1,2", "--parallel", "1,3", "--depth", "0,4", "--repetitions", "2", "--json")
+    #expect(outcome.status == 0)
+    #expect(outcome.errors.isEmpty)
+    let rows = try outcome.lines.map(jsonObject)
+    let tests = rows.filter { $0["test"] as? String != "first_token" }
+    #expect(
+      tests.map { $0["test"] as? String } == ["pp5", "pp5", "tg2", "tg2", "tg2", "tg2"] + ["pp5", "pp5"]
+        + Array(repeating: "tg2", count: 4))
+    #expect(tests.map { $0["threads"] as? Int } == Array(repeating: [1, 2], count: 6).flatMap { $0 })
+    #expect(tests.map { $0["parallel"] as? Int } == Array(repeating: [1, 1, 1, 1, 3, 3], count: 2).flatMap { $0 })
+    #expect(tests.map { $0["depth"] as? Int } == Array(repeating: 0, count: 6) + Array(repeating: 4, count: 6))
+    for row in tests {
+      let figures = try ["mean", "best", "stdev", "limit", "limit_share"].map { try #require(row[$0] as? Double) }
+      #expect(figures[0] > 0 && figures[1] >= figures[0] && figures[2] >= 0 && figures[3] > 0)
+      #expect(abs(figures[4] - figures[0] / figures[3]) < 1e-9)
+    }
+    let first = rows.filter { $0["test"] as? String == "first_token" }
+    #expect(first.count == 2)
+    for row in first {
+      #expect(try #require(row["seconds"] as? Double) > 0)
+      let resident = try #require(row["resident_bytes"] as? Int)
+      #expect(try #require(row["anonymous_bytes"] as? Int) < resident)
+      // At least the weights of one pass, at most twice the file.
+      #expect(resident > 80_000_000 && resident < 200_000_000)
+    }
+  }
+
+  @Test func whatDoesNotFitIsLeftOut() throws {
+    let outcome = try Hypnos.run(
+      "bench", "-p", "9,8", "-n", "0", "-c", "8", "--repetitions", "1", "--json")
+    #expect(outcome.status == 0)
+    #expect(try outcome.lines.map { try jsonObject($0)["test"] as? String } == ["pp8", "first_token"])
+    #expect(
+      outcome.errors
+        == "hypnos: pp9 at depth 0 is left out: it takes 9 positions, and the context has 8; -c makes a larger one\n")
+  }
+
+  @Test func tablesForPeopleAndForThePage() throws {
+    let table = try Hypnos.run("bench", "-p", "4", "-n", "0", "-t", "1", "--repetitions", "1")
+    #expect(table.status == 0 && table.errors.isEmpty)
+    #expect(table.lines.contains { $0.hasPrefix("limits  1 thread: reads ") })
+    let header = try #require(table.lines.firstIndex { $0.hasPrefix("test ") })
+    #expect(table.lines[header + 1].hasPrefix("pp4 ") && table.lines[header + 1].hasSuffix(" %"))
+    #expect(table.lines[header].count == table.lines[header + 1].count)
+    let page = try Hypnos.run(
+      "bench", "-p", "0", "-n", "1", "-t", "1", "--depth", "3", "--repetitions", "1", "--markdown")
+    let row = try #require(page.lines.first { $0.hasPrefix("| tg1 | 1 | 1 | 3 | ") })
+    #expect(
+      row.hasSuffix("`hypnos bench -m \(Hypnos.checkpoint) -t 1 -p 0 -n 1 --depth 3 --repetitions 1` |"))
+    #expect(page.output.contains(#/, \d{4}-\d\d-\d\d, hypnos \d+\.\d+\.\d+, kernels /#))
+  }
+
+  @Test(arguments: [
+    ["-p", "x"], ["-p", "1,,2"], ["-p", "-1"], ["-t", "0"], ["--parallel", "513"], ["--repetitions", "0"],
+    ["-n", "99999999999999999999"], ["--json", "--markdown"],
+  ])
+  func wrongUse(arguments: [String]) throws {
+    let program = try PipedProgram(["bench"] + arguments)
+    program.closeInput()
+    #expect(try program.finish().status == 2)
+  }
+}
+
+@Suite struct PrefixCacheProgramTests {
+  @Test func aSecondStartGivesTheSameAnswer() throws {
+    let folder = try TemporaryFolder()
+    let cache = folder.path + "/kept"
+    let document = (1...30).map { "Line \($0): the heart rate is \(60 + $0)." }.joined(separator: "\n")
+    func ask(_ options: String...) throws -> Outcome {
+      let program = try PipedProgram(["ask", "--max-tokens", "8", "--json"] + options + ["What is the heart rate?"])
+      program.write(document.utf8)
+      program.closeInput()
+      return try program.finish()
+    }
+    let alone = try ask()
+    let first = try ask("--prefix-cache", cache)
+    let second = try ask("--prefix-cache", cache)
+    for outcome in [first, second] { #expect(outcome.status == 0 && outcome.output == alone.output) }
+    #expect(first.errors.isEmpty && second.errors.isEmpty)
+    let files = try FileManager.default.contentsOfDirectory(atPath: cache)
+    #expect(files.count == 1)
+    // Cut, it is refused with a message, and the answer is the same.
+    let file = cache + "/" + files[0]
+    #expect(truncate(file, 100_000) == 0)
+    let third = try ask("--prefix-cache", cache)
+    #expect(third.status == 0 && third.output == alone.output)
+    #expect(third.errors.hasPrefix("hypnos: prefix cache: \(file): refused: it has 100000 bytes where"))
+    #expect(third.errors.hasSuffix("The prompt is computed anew; the file can be deleted.\n"))
+    #expect(try Hypnos.run("ask", "--prefix-cache-limit", "0", "Hi").status == 2)
+  }
+}
