@@ -35,6 +35,7 @@ public final class ComputeEngine {
   private var columns = QuantizedColumns(columns: 1, width: 128)
   private var columnCapacity = (count: 1, width: 128)
   private var shared = FloatMatrix(rows: 1, width: 16)
+  private var reduced = FloatMatrix(rows: 1, width: 16)
 
   /// An engine on `threads` threads.
   public init(kernels: KernelSet, threads: Int) {
@@ -44,8 +45,11 @@ public final class ComputeEngine {
 
   deinit { for panel in panels { free(panel) } }
 
-  /// Multiplies the first `count` rows of `input` with every weight of the group.
-  public func multiply(_ products: [Product], input: FloatMatrix, count: Int) {
+  /// Multiplies the first `count` rows of `input` with every weight of the group, and adds what adapters make of
+  /// the same input: `update` has the terms of each product in the group's order.
+  public func multiply(
+    _ products: [Product], input: FloatMatrix, count: Int, adding update: LowRankUpdate? = nil
+  ) {
     precondition(count > 0 && count <= input.rows, "columns of the input")
     for product in products {
       precondition(product.weight.width == input.width && count <= product.output.rows, "shapes of the product")
@@ -60,11 +64,26 @@ public final class ComputeEngine {
         pieces.append((index, first, min(share, product.weight.rows - first)))
       }
     }
-    pool.run(pieces.count) { item, thread in
-      let piece = pieces[item]
-      multiply(
-        products[piece.product], first: piece.first, rows: piece.count, input: input, count: count, thread: thread)
+    let lowRank = update.map { lowRankStep($0, input: input, count: count) }
+    let before = lowRank?.itemCount ?? 0
+    pool.run(before + pieces.count) { item, thread in
+      if item < before {
+        lowRank?.reduce(item: item)
+        return
+      }
+      let piece = pieces[item - before]
+      let product = products[piece.product]
+      multiply(product, first: piece.first, rows: piece.count, input: input, count: count, thread: thread)
+      lowRank?.add(toProduct: piece.product, first: piece.first, width: piece.count, of: product.output)
     }
+  }
+
+  private func lowRankStep(_ update: LowRankUpdate, input: FloatMatrix, count: Int) -> LowRankStep {
+    let ranks = update.stack.rows
+    if reduced.rows < count || reduced.width < ranks {
+      reduced = FloatMatrix(rows: max(count, reduced.rows), width: max(ranks, reduced.width))
+    }
+    return LowRankStep(update, input: input, count: count, reduced: reduced, kernels: kernels)
   }
 
   private func multiply(

@@ -28,6 +28,9 @@ public final class FloatMatrix: @unchecked Sendable {
     }
   }
 
+  /// All values, row after row.
+  var all: [Float] { Array(UnsafeBufferPointer(start: base, count: rows * width)) }
+
   /// Whether every value of row `index` is finite.
   public func isFinite(row index: Int) -> Bool {
     UnsafeBufferPointer(start: row(index), count: width).allSatisfy(\.isFinite)
