@@ -3,7 +3,7 @@
 import Glibc
 
 /// A temporary file that takes the place of its destination when it is complete, and is removed when not.
-final class TemporaryFile {
+package final class TemporaryFile {
   private let destination: String
   /// The temporary file's path, ended by a zero.
   private let temporary: [CChar]
@@ -11,7 +11,7 @@ final class TemporaryFile {
   private var isRenamed = false
 
   /// Creates an empty file in the folder of `path`.
-  init(beside path: String, permissions: UInt32) throws(GGUFWriterError) {
+  package init(beside path: String, permissions: UInt32) throws(GGUFWriterError) {
     var template = Array("\(path).XXXXXX".utf8CString)
     descriptor = mkstemp(&template)
     guard descriptor >= 0 else { throw .system(path: path, code: errno) }
@@ -28,7 +28,7 @@ final class TemporaryFile {
   }
 
   /// Appends `bytes`.
-  func write(_ bytes: [UInt8]) throws(GGUFWriterError) {
+  package func write(_ bytes: [UInt8]) throws(GGUFWriterError) {
     var rest = bytes[...]
     while !rest.isEmpty {
       let written =
@@ -42,7 +42,7 @@ final class TemporaryFile {
   }
 
   /// Waits until the bytes are on the disk and puts the file in the place of its destination.
-  func rename() throws(GGUFWriterError) {
+  package func rename() throws(GGUFWriterError) {
     guard fsync(descriptor) == 0, Glibc.rename(temporary, destination) == 0 else { throw failure() }
     isRenamed = true
     syncFolder()

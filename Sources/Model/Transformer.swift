@@ -30,6 +30,12 @@ public final class Transformer {
   private let globalAngles: Angles
   private let localAngles: Angles?
   private var memory: WorkingMemory
+  /// The adapters in use.
+  public private(set) var adapters: [LoadedAdapter] = []
+  /// Counts the changes of `adapters`: keys and values computed before a change are of no use after it.
+  public private(set) var adapterGeneration = 0
+  /// What the adapters add in each layer; empty without adapters.
+  private var updates: [LayerUpdates] = []
 
   /// Prepares `checkpoint` for `threads` threads.
   public init(_ checkpoint: Checkpoint, threads: Int) {
@@ -42,6 +48,17 @@ public final class Transformer {
     localAngles =
       parameters.slidingWindow == nil ? nil : Angles(rotary.frequencies(factors: nil, isLocal: true))
     memory = WorkingMemory(rows: 8, parameters)
+  }
+
+  /// Uses `adapters` from the next batch on, in place of those before. They are computed beside the base's products,
+  /// which stay as they are. Throws, and changes nothing, when one has not the checkpoint's shapes; whether it was
+  /// made for this very base is for whoever loads it to ask (`Adapter.check`).
+  public func setAdapters(_ adapters: [LoadedAdapter]) throws(AdapterError) {
+    for loaded in adapters { try loaded.adapter.check(fits: checkpoint, path: loaded.path, anyBase: true) }
+    updates =
+      adapters.isEmpty ? [] : checkpoint.weights.layers.indices.map { LayerUpdates(layer: $0, adapters) }
+    self.adapters = adapters
+    adapterGeneration += 1
   }
 
   /// A cache for one sequence of up to `capacity` positions.
@@ -65,8 +82,9 @@ public final class Transformer {
     embed(batch)
     let places = batch.map(\.place)
     for (index, layer) in checkpoint.weights.layers.enumerated() {
-      attention(layer, index: index, places: places)
-      feedForward(layer, count: count)
+      let update = updates.isEmpty ? nil : updates[index]
+      attention(layer, index: index, places: places, update: update)
+      feedForward(layer, count: count, update: update)
     }
     return try logits(rows: logitRows)
   }
@@ -80,13 +98,13 @@ public final class Transformer {
     }
   }
 
-  private func attention(_ layer: LayerWeights, index: Int, places: [CachePosition]) {
+  private func attention(_ layer: LayerWeights, index: Int, places: [CachePosition], update: LayerUpdates?) {
     let (m, count) = (memory, places.count)
     let isLocal = parameters.isLocal(layer: index)
     normalize(m.residual, layer.attentionNorm, into: m.normalized, count: count)
     engine.multiply(
       [Product(layer.query, into: m.queries), Product(layer.key, into: m.keys), Product(layer.value, into: m.values)],
-      input: m.normalized, count: count)
+      input: m.normalized, count: count, adding: update?.attention)
     for (bias, matrix) in [(layer.queryBias, m.queries), (layer.keyBias, m.keys), (layer.valueBias, m.values)] {
       if let bias { engine.addBias(bias, to: matrix, count: count) }
     }
@@ -105,18 +123,19 @@ public final class Transformer {
     engine.attend(
       queries: m.queries, layer: index, at: places, scale: parameters.attentionScale,
       window: isLocal ? parameters.slidingWindow : nil, into: m.attended)
-    engine.multiply([Product(layer.output, into: m.delta)], input: m.attended, count: count)
+    engine.multiply([Product(layer.output, into: m.delta)], input: m.attended, count: count, adding: update?.output)
     if let bias = layer.outputBias { engine.addBias(bias, to: m.delta, count: count) }
     addDelta(norm: layer.attentionOutputNorm, count: count)
   }
 
-  private func feedForward(_ layer: LayerWeights, count: Int) {
+  private func feedForward(_ layer: LayerWeights, count: Int, update: LayerUpdates?) {
     let m = memory
     normalize(m.residual, layer.feedForwardNorm, into: m.normalized, count: count)
     engine.multiply(
-      [Product(layer.gate, into: m.gate), Product(layer.up, into: m.up)], input: m.normalized, count: count)
+      [Product(layer.gate, into: m.gate), Product(layer.up, into: m.up)], input: m.normalized, count: count,
+      adding: update?.feedForward)
     engine.gate(m.gate, with: m.up, activation: parameters.architecture.activation, count: count)
-    engine.multiply([Product(layer.down, into: m.delta)], input: m.gate, count: count)
+    engine.multiply([Product(layer.down, into: m.delta)], input: m.gate, count: count, adding: update?.down)
     addDelta(norm: layer.feedForwardOutputNorm, count: count)
   }
 

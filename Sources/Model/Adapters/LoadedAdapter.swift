@@ -1,0 +1,68 @@
+// Adapters in use: each with the scale it was given, and what they add to the products of every layer.
+import Compute
+
+/// An adapter in use.
+public struct LoadedAdapter: Sendable {
+  /// The adapter.
+  public let adapter: Adapter
+  /// Where it was read from.
+  public let path: String
+  /// What its contribution is multiplied with beyond its own scale: 1 uses it as it was trained, 0 not at all.
+  public var scale: Float
+
+  /// `adapter`, read from `path`, at `scale`.
+  public init(_ adapter: Adapter, path: String, scale: Float = 1) {
+    self.adapter = adapter
+    self.path = path
+    self.scale = scale
+  }
+
+  /// The last part of its path, without the extension.
+  public var name: String {
+    let file = path.split(separator: "/").last.map(String.init) ?? path
+    return file.hasSuffix(".gguf") ? String(file.dropLast(5)) : file
+  }
+
+  /// What it adds to the weight `target`, if anything.
+  func term(_ target: AdapterTarget) -> LowRankTerm? {
+    adapter.part(target).map { LowRankTerm($0.matrix, scale: adapter.scale(of: $0) * scale) }
+  }
+}
+
+extension Adapter {
+  /// The part for `target`, if it has one.
+  public func part(_ target: AdapterTarget) -> Part? {
+    var (low, high) = (0, parts.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if parts[middle].target < target { low = middle + 1 } else { high = middle }
+    }
+    return low < parts.count && parts[low].target == target ? parts[low] : nil
+  }
+}
+
+/// What adapters add to the products of one layer, by the products' inputs; nil where they add nothing.
+struct LayerUpdates {
+  /// To queries, keys and values.
+  let attention: LowRankUpdate?
+  /// To the attention's output.
+  let output: LowRankUpdate?
+  /// To gate and up.
+  let feedForward: LowRankUpdate?
+  /// To down.
+  let down: LowRankUpdate?
+
+  /// The updates of layer `index`.
+  init(layer index: Int, _ adapters: [LoadedAdapter]) {
+    func update(_ projections: Projection...) -> LowRankUpdate? {
+      LowRankUpdate(
+        projections.map { projection in
+          adapters.compactMap { $0.term(AdapterTarget(layer: index, projection: projection)) }
+        })
+    }
+    attention = update(.query, .key, .value)
+    output = update(.output)
+    feedForward = update(.gate, .up)
+    down = update(.down)
+  }
+}
