@@ -32,17 +32,17 @@ public struct MergedWeight: Sendable {
     }
   }
 
-  /// Row `index` of the weight alone, and with the terms added; [width] each.
-  public func row(_ index: Int) -> (base: [Float], merged: [Float]) {
-    let row = FloatMatrix(rows: 1, width: weight.width)
-    kernels.table.pointee.decode(Int32(weight.format.rawValue), weight.row(index), weight.width, row.base)
-    let base = row[row: 0]
+  /// Row `index` of the weight, and of what is added to it; [width] each.
+  public func row(_ index: Int) -> (base: [Float], change: [Float]) {
+    let base = FloatMatrix(rows: 1, width: weight.width)
+    let change = FloatMatrix(rows: 1, width: weight.width)
+    kernels.table.pointee.decode(Int32(weight.format.rawValue), weight.row(index), weight.width, base.base)
     let factors = terms.flatMap { term in
       term.matrix.b[index * term.matrix.rank..<(index + 1) * term.matrix.rank].map { $0 * term.scale }
     }
     kernels.table.pointee.add_low_rank(
-      tiles.base, rank, weight.width, factors, rank, 1, row.base, weight.width)
-    return (base, row[row: 0])
+      tiles.base, rank, weight.width, factors, rank, 1, change.base, weight.width)
+    return (base[row: 0], change[row: 0])
   }
 
   /// The values that `bytes`, one row in `format`, stand for.

@@ -68,6 +68,15 @@ public final class WorkerPool: @unchecked Sendable {
     }
   }
 
+  /// What `body` makes of every item in `0..<count`, in the items' order.
+  public func map<Value: Sendable>(_ count: Int, _ body: (_ item: Int) -> Value) -> [Value] {
+    Array(unsafeUninitializedCapacity: count) { buffer, initialized in
+      nonisolated(unsafe) let places = buffer
+      run(count) { item, _ in (places.baseAddress! + item).initialize(to: body(item)) }
+      initialized = count
+    }
+  }
+
   private func wake() {
     epoch.wrappingAdd(1, ordering: .sequentiallyConsistent)
     guard sleeping.load(ordering: .sequentiallyConsistent) > 0 else { return }

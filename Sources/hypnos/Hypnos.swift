@@ -11,7 +11,9 @@ struct Hypnos: ParsableCommand {
       Exit codes: 0 done, 1 failed at its work, 2 wrong use, 130 interrupted.
       """,
     version: "0.1.0",
-    subcommands: [Chat.self, Ask.self, Score.self, Tokenize.self, Render.self, Inspect.self],
+    subcommands: [
+      Chat.self, Ask.self, Score.self, Tokenize.self, Render.self, Inspect.self, AdapterCommand.self,
+    ],
     defaultSubcommand: Chat.self)
 }
 

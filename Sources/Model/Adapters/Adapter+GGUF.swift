@@ -57,9 +57,8 @@ extension Adapter {
 
   /// Writes the GGUF adapter to `path`, all or nothing, readable by its owner alone.
   public func write(gguf path: String) throws(AdapterError) {
-    do { try ggufWriter().write(to: path) } catch let error as GGUFWriterError { throw .writing(error) } catch let error
-      as AdapterError
-    { throw error } catch { throw .notAnAdapter(path: path, reason: "\(error)") }
+    let writer = try ggufWriter()
+    do { try writer.write(to: path) } catch { throw .writing(error) }
   }
 
   /// The alpha that, divided by the rank, gives the scale of an rsLoRA adapter.

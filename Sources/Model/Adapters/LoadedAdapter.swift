@@ -17,6 +17,13 @@ public struct LoadedAdapter: Sendable {
     self.scale = scale
   }
 
+  /// The adapter at `path`, a GGUF file or a folder of PEFT's, read for `checkpoint` and checked to fit it.
+  public init(path: String, for checkpoint: Checkpoint, scale: Float, anyBase: Bool) throws(AdapterError) {
+    let adapter = try Adapter(path: path, base: Adapter.Base(checkpoint))
+    try adapter.check(fits: checkpoint, path: path, anyBase: anyBase)
+    self.init(adapter, path: path, scale: scale)
+  }
+
   /// The last part of its path, without the extension.
   public var name: String {
     let file = path.split(separator: "/").last.map(String.init) ?? path
