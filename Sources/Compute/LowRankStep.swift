@@ -40,9 +40,8 @@ final class LowRankStep: Sendable {
     let stack = update.stack
     let row = item / columnPieces * Self.rowsTogether
     let column = item % columnPieces * Self.columnsTogether
-    let bytes = stack.width * MemoryLayout<Float>.stride
     kernels.table.pointee.multiply_floats(
-      Int32(BlockFormat.f32.rawValue), UnsafeRawPointer(stack.row(row)).assumingMemoryBound(to: UInt8.self), bytes,
+      Int32(stack.format.rawValue), stack.row(row), stack.rowBytes,
       min(Self.rowsTogether, stack.rows - row), stack.width, input.row(column), input.width,
       min(Self.columnsTogether, count - column), reduced.row(column) + row, reduced.width)
     unfinished.wrappingSubtract(1, ordering: .releasing)
@@ -59,7 +58,8 @@ final class LowRankStep: Sendable {
       if waited < 2_000 { hypnos_pause() } else { sched_yield() }
     }
     kernels.table.pointee.add_low_rank(
-      share.tiles.row(first / 16), share.ranks.count, width, reduced.base + share.ranks.lowerBound, reduced.width,
+      Int32(share.tiles.format.rawValue), share.tiles.row(first / 16), share.ranks.count, width,
+      reduced.base + share.ranks.lowerBound, reduced.width,
       count, output.base + first, output.width)
   }
 }

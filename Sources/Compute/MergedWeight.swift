@@ -7,7 +7,7 @@ public struct MergedWeight: Sendable {
   public let weight: WeightMatrix
   private let terms: [LowRankTerm]
   /// The A of all terms in tiles of sixteen input values: [tile, rank * 16].
-  private let tiles: FloatMatrix
+  private let tiles: PlainMatrix
   private let rank: Int
   private let kernels: KernelSet
 
@@ -21,7 +21,7 @@ public struct MergedWeight: Sendable {
     self.terms = terms
     self.kernels = kernels
     rank = matrices.reduce(0) { $0 + $1.rank }
-    tiles = FloatMatrix(rows: (weight.width + 15) / 16, width: rank * 16)
+    let tiles = FloatMatrix(rows: (weight.width + 15) / 16, width: rank * 16)
     var first = 0
     for matrix in matrices {
       for input in 0..<weight.width {
@@ -30,6 +30,7 @@ public struct MergedWeight: Sendable {
       }
       first += matrix.rank
     }
+    self.tiles = PlainMatrix(.f32, copying: tiles, kernels)
   }
 
   /// Row `index` of the weight, and of what is added to it; [width] each.
@@ -41,7 +42,7 @@ public struct MergedWeight: Sendable {
       term.matrix.b[index * term.matrix.rank..<(index + 1) * term.matrix.rank].map { $0 * term.scale }
     }
     kernels.table.pointee.add_low_rank(
-      tiles.base, rank, weight.width, factors, rank, 1, change.base, weight.width)
+      Int32(tiles.format.rawValue), tiles.row(0), rank, weight.width, factors, rank, 1, change.base, weight.width)
     return (base[row: 0], change[row: 0])
   }
 

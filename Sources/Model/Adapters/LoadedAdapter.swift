@@ -59,13 +59,14 @@ struct LayerUpdates {
   /// To down.
   let down: LowRankUpdate?
 
-  /// The updates of layer `index`.
-  init(layer index: Int, _ adapters: [LoadedAdapter]) {
+  /// The updates of layer `index` of `checkpoint`. What is added to float32 weights is kept in float32 too.
+  init(layer index: Int, of checkpoint: Checkpoint, _ adapters: [LoadedAdapter]) {
     func update(_ projections: Projection...) -> LowRankUpdate? {
-      LowRankUpdate(
-        projections.map { projection in
-          adapters.compactMap { $0.term(AdapterTarget(layer: index, projection: projection)) }
-        })
+      let targets = projections.map { AdapterTarget(layer: index, projection: $0) }
+      return LowRankUpdate(
+        targets.map { target in adapters.compactMap { $0.term(target) } },
+        isExact: targets.contains { checkpoint.weights.projection($0)?.format == .f32 },
+        kernels: checkpoint.kernels)
     }
     attention = update(.query, .key, .value)
     output = update(.output)
