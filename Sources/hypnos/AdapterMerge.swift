@@ -88,10 +88,14 @@ private struct MergeReport {
   }
 
   private var advice: String {
-    whole.relativeError < 0.5
-      ? "The merged checkpoint answers nearly as the base with the adapters beside it."
-      : "The rounding is of the change's own size: much of what was learnt is lost in it. Use the adapter beside the "
-        + "base (--adapter), or merge into a wider type."
+    if whole.kept < 0.8 || whole.kept > 1.25 {
+      return
+        "Much of what the adapters learnt is lost in \(format.name): use them beside the base (--adapter), or merge "
+        + "into a wider type."
+    }
+    guard whole.relativeError > 3 else { return "What the adapters learnt is in the checkpoint." }
+    return "The change is there, but rounding has moved the weights much further than the adapters do: compare "
+      + "answers before you rely on it, or merge into a wider type."
   }
 
   private static func sentence(_ loss: MergeLoss) -> String {

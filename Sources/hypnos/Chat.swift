@@ -31,7 +31,8 @@ struct Chat: ParsableCommand {
     guard StandardInput.isTerminal, !jsonl, !whole else { return try answerPipe() }
     let engine = try ReplEngine(model: model, answers: answers)
     let options = ReplOptions(
-      sessionPath: session, historyPath: history, systemPrompt: answers.system, fixedSettings: answers.given)
+      sessionPath: session, historyPath: history, systemPrompt: answers.system,
+      fixedSettings: answers.given.union(model.adapters.adapters.isEmpty ? [] : ["adapter"]))
     try Repl(engine: engine, options: options).run()
   }
 
