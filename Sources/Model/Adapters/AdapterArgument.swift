@@ -7,6 +7,10 @@ public struct AdapterArgument: Equatable, Sendable {
   public struct BadScale: Error, Equatable, CustomStringConvertible, Sendable {
     /// What was typed as the scale.
     public let text: String
+
+    /// The scale that was typed as `text`.
+    public init(text: String) { self.text = text }
+
     /// What it can be.
     public var description: String { "\"\(text)\" is no scale for an adapter: FILE=SCALE takes -100 to 100" }
   }
