@@ -225,6 +225,51 @@ static void multiply_floats(
 #undef AS
 }
 
+// One tile of sixteen values for up to four columns; the sum runs over the rank in its order.
+ALWAYS_INLINE void low_rank_tile(
+  int format, int columns, const uint8_t *tile, size_t rank, size_t count, const float *factors,
+  size_t factor_stride, float *out, size_t out_stride) {
+  floats sums[4] = {};
+  for (size_t j = 0; j < rank; j++) {
+    floats row = load_weights(format, tile, 16 * j);
+    for (int c = 0; c < columns; c++) sums[c] = fused(splat(factors[c * factor_stride + j]), row, sums[c]);
+  }
+  for (int c = 0; c < columns; c++) {
+    float *target = out + c * out_stride;
+    if (count == 16)
+      store(target, load(target) + sums[c]);
+    else
+      store_part(target, load_part(target, count) + sums[c], count);
+  }
+}
+
+ALWAYS_INLINE void add_low_rank_as(
+  int format, const uint8_t *tiles, size_t rank, size_t width, const float *factors, size_t factor_stride,
+  size_t column_count, float *out, size_t out_stride) {
+  size_t value_bytes = format == HYPNOS_F32 ? 4 : 2;
+  for (size_t i = 0; i < width; i += 16) {
+    const uint8_t *tile = tiles + i * rank * value_bytes;
+    size_t count = width - i < 16 ? width - i : 16, c = 0;
+    for (; c + 4 <= column_count; c += 4)
+      low_rank_tile(
+        format, 4, tile, rank, count, factors + c * factor_stride, factor_stride, out + c * out_stride + i,
+        out_stride);
+    for (; c < column_count; c++)
+      low_rank_tile(
+        format, 1, tile, rank, count, factors + c * factor_stride, factor_stride, out + c * out_stride + i,
+        out_stride);
+  }
+}
+
+static void add_low_rank(
+  int format, const uint8_t *tiles, size_t rank, size_t width, const float *factors, size_t factor_stride,
+  size_t column_count, float *out, size_t out_stride) {
+  if (format == HYPNOS_F16)
+    add_low_rank_as(HYPNOS_F16, tiles, rank, width, factors, factor_stride, column_count, out, out_stride);
+  else
+    add_low_rank_as(HYPNOS_F32, tiles, rank, width, factors, factor_stride, column_count, out, out_stride);
+}
+
 static void rms_norm(const float *values, const float *weights, float epsilon, size_t width, float *out) {
   floats squares = {};
   size_t whole = width / 16 * 16, rest = width - whole;
@@ -558,8 +603,9 @@ static void decode(int format, const uint8_t *row, size_t width, float *out) {
 
 // The float half of a table; `multiply` is the including file's own.
 #define HYPNOS_FLOAT_KERNELS \
-  .quantize = quantize, .multiply_floats = multiply_floats, .decode = decode, .rms_norm = rms_norm, .add = add, \
-  .scale = scale, .silu_multiply = silu_multiply, .gelu_multiply = gelu_multiply, .rotate = rotate, \
+  .quantize = quantize, .multiply_floats = multiply_floats, .add_low_rank = add_low_rank, .decode = decode, \
+  .rms_norm = rms_norm, .add = add, .scale = scale, .silu_multiply = silu_multiply, \
+  .gelu_multiply = gelu_multiply, .rotate = rotate, \
   .store_key = store_key, .store_value = store_value, .attend = attend, .merge = merge
 
 #endif

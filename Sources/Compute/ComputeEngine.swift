@@ -35,6 +35,7 @@ public final class ComputeEngine {
   private var columns = QuantizedColumns(columns: 1, width: 128)
   private var columnCapacity = (count: 1, width: 128)
   private var shared = FloatMatrix(rows: 1, width: 16)
+  private var reduced = FloatMatrix(rows: 1, width: 16)
 
   /// An engine on `threads` threads.
   public init(kernels: KernelSet, threads: Int) {
@@ -44,10 +45,12 @@ public final class ComputeEngine {
 
   deinit { for panel in panels { free(panel) } }
 
-  /// Multiplies the first `count` rows of `input` with every weight of the group. `prepare` makes a row of the
-  /// input first, while it is being read for the first time anyway.
+  /// Multiplies the first `count` rows of `input` with every weight of the group, and adds what adapters make of
+  /// the same input: `update` has the terms of each product in the group's order. `prepare` makes a row of the input
+  /// first, while it is being read for the first time anyway.
   public func multiply(
-    _ products: [Product], input: FloatMatrix, count: Int, preparing prepare: (_ row: Int) -> Void = { _ in }
+    _ products: [Product], input: FloatMatrix, count: Int, adding update: LowRankUpdate? = nil,
+    preparing prepare: (_ row: Int) -> Void = { _ in }
   ) {
     precondition(count > 0 && count <= input.rows, "columns of the input")
     for product in products {
@@ -56,11 +59,26 @@ public final class ComputeEngine {
     quantize(input, count: count, isNeeded: products.contains(where: \.weight.isQuantized), preparing: prepare)
     reservePanels(width: input.width)
     let pieces = Piece.split(products.map(\.weight.rows), threads: pool.threads, columns: count)
-    pool.run(pieces.count) { item, thread in
-      let piece = pieces[item]
-      multiply(
-        products[piece.product], first: piece.first, rows: piece.count, input: input, count: count, thread: thread)
+    let lowRank = update.map { lowRankStep($0, input: input, count: count) }
+    let before = lowRank?.itemCount ?? 0
+    pool.run(before + pieces.count) { item, thread in
+      if item < before {
+        lowRank?.reduce(item: item)
+        return
+      }
+      let piece = pieces[item - before]
+      let product = products[piece.product]
+      multiply(product, first: piece.first, rows: piece.count, input: input, count: count, thread: thread)
+      lowRank?.add(toProduct: piece.product, first: piece.first, width: piece.count, of: product.output)
     }
+  }
+
+  private func lowRankStep(_ update: LowRankUpdate, input: FloatMatrix, count: Int) -> LowRankStep {
+    let ranks = update.stack.rows
+    if reduced.rows < count || reduced.width < ranks {
+      reduced = FloatMatrix(rows: max(count, reduced.rows), width: max(ranks, reduced.width))
+    }
+    return LowRankStep(update, input: input, count: count, reduced: reduced, kernels: kernels)
   }
 
   private func multiply(

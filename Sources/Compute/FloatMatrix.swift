@@ -64,6 +64,9 @@ public final class FloatMatrix: @unchecked Sendable {
     return UnsafeBufferPointer(start: row(index), count: width).firstIndex(of: largest) ?? 0
   }
 
+  /// All values, row after row.
+  var all: [Float] { Array(UnsafeBufferPointer(start: base, count: rows * width)) }
+
   /// Whether every value of row `index` is finite.
   public func isFinite(row index: Int) -> Bool {
     UnsafeBufferPointer(start: row(index), count: width).allSatisfy(\.isFinite)

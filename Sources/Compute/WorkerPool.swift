@@ -45,7 +45,8 @@ public final class WorkerPool: @unchecked Sendable {
     wakeUp.deallocate()
   }
 
-  /// Calls `body(item, thread)` for every item in `0..<count`, on all threads, and returns when all are done.
+  /// Calls `body(item, thread)` for every item in `0..<count`, on all threads, and returns when all are done. Items
+  /// are taken in their order, so one may wait for those before it.
   public func run(_ count: Int, _ body: (_ item: Int, _ thread: Int) -> Void) {
     guard threads > 1, count > 1 else {
       for item in 0..<max(count, 0) { body(item, 0) }
@@ -64,6 +65,15 @@ public final class WorkerPool: @unchecked Sendable {
         if waited < spins { hypnos_pause() } else { sched_yield() }
       }
       self.body = nil
+    }
+  }
+
+  /// What `body` makes of every item in `0..<count`, in the items' order.
+  public func map<Value: Sendable>(_ count: Int, _ body: (_ item: Int) -> Value) -> [Value] {
+    Array(unsafeUninitializedCapacity: count) { buffer, initialized in
+      nonisolated(unsafe) let places = buffer
+      run(count) { item, _ in (places.baseAddress! + item).initialize(to: body(item)) }
+      initialized = count
     }
   }
 

@@ -1,8 +1,9 @@
 // The slash commands: their names, what each takes and says of itself, and how a line becomes one.
+import Model
 
 /// The name of a command, with what `/help` says of it.
 enum CommandName: String, CaseIterable, Sendable {
-  case help, system, model, set, show, retry, undo, clear, save, load, read, stats, quit
+  case help, system, model, adapter, set, show, retry, undo, clear, save, load, read, stats, quit
 
   /// The command as one types it.
   var usage: String {
@@ -10,6 +11,7 @@ enum CommandName: String, CaseIterable, Sendable {
     case .help: "/help [COMMAND]"
     case .system: "/system [TEXT|none]"
     case .model: "/model [FILE]"
+    case .adapter: "/adapter [FILE|off]"
     case .set: "/set [NAME [VALUE]]"
     case .show: "/show [prompt]"
     case .save: "/save [FILE]"
@@ -25,6 +27,7 @@ enum CommandName: String, CaseIterable, Sendable {
     case .help: "list the commands, or explain one"
     case .system: "set the system prompt, or remove or show it"
     case .model: "load another model, or describe this one"
+    case .adapter: "use FILE[=SCALE], put away (off [NAME]) or list adapters"
     case .set: "change a setting, or show one or all"
     case .show: "show what is set and in use, or the model's exact prompt"
     case .retry: "answer the last question once more"
@@ -42,6 +45,7 @@ enum CommandName: String, CaseIterable, Sendable {
   var argument: Argument {
     switch self {
     case .model, .save, .load, .read: .file
+    case .adapter: .adapter
     case .set: .setting
     case .help: .command
     case .system: .text
@@ -50,7 +54,7 @@ enum CommandName: String, CaseIterable, Sendable {
   }
 
   enum Argument {
-    case none, file, setting, command, text
+    case none, file, adapter, setting, command, text
   }
 }
 
@@ -60,6 +64,7 @@ enum Command: Equatable, Sendable {
   /// nil shows it, an empty text removes it.
   case system(String?)
   case model(path: String?)
+  case adapter(AdapterChange)
   case set(name: String?, value: String?)
   case show(prompt: Bool)
   case retry
@@ -72,12 +77,23 @@ enum Command: Equatable, Sendable {
   case quit
 }
 
+/// What `/adapter` is to do.
+enum AdapterChange: Equatable, Sendable {
+  case list
+  /// The adapter of this name, or all.
+  case off(name: String?)
+  /// Takes up the adapter, or rescales it; `anyway` where it was made for another base.
+  case use(path: String, scale: Float?, anyway: Bool)
+}
+
 /// A line that begins with a slash and is no command.
 enum CommandError: Error, Equatable, CustomStringConvertible {
   /// No such command; `suggestion` is the nearest there is.
   case unknown(name: String, suggestion: String?)
   /// The command needs an argument, or takes none.
   case usage(CommandName)
+  /// What stands behind the equals sign of an adapter is no scale.
+  case scale(AdapterArgument.BadScale)
 
   var description: String {
     switch self {
@@ -86,6 +102,8 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
       return "No command /\(name): \(hint) (A message may begin with a slash after a space.)"
     case .usage(let name):
       return "Usage: \(name.usage)"
+    case .scale(let error):
+      return "\(error)"
     }
   }
 }
@@ -106,6 +124,7 @@ extension Command {
     case .help: self = .help(try Command.topic(rest))
     case .system: self = .system(rest.isEmpty ? nil : rest == "none" ? "" : rest)
     case .model: self = .model(path: Command.path(rest))
+    case .adapter: self = .adapter(try Command.adapterChange(rest))
     case .set: self = Command.setting(rest)
     case .show:
       guard rest.isEmpty || rest == "prompt" else { throw .usage(name) }
@@ -146,13 +165,35 @@ extension Command {
     return .set(name: name.isEmpty ? nil : String(name), value: value.isEmpty ? nil : value)
   }
 
+  private static let anywayFlag = "--anyway"
+
+  /// The text before `--anyway` at the end, and whether that is there.
+  private static func withoutAnyway(_ text: String) -> (text: String, anyway: Bool) {
+    guard text.hasSuffix(" " + anywayFlag) else { return (text, false) }
+    return (trimmed(String(text.dropLast(anywayFlag.count))), true)
+  }
+
   private static func loading(_ text: String) throws(CommandError) -> Command {
-    let flag = "--anyway"
-    let anyway = text.hasSuffix(" " + flag)
-    guard let path = path(anyway ? trimmed(String(text.dropLast(flag.count))) : text), path != flag else {
-      throw .usage(.load)
-    }
+    let (rest, anyway) = withoutAnyway(text)
+    guard let path = path(rest), path != anywayFlag else { throw .usage(.load) }
     return .load(path: path, anyway: anyway)
+  }
+
+  private static func adapterChange(_ text: String) throws(CommandError) -> AdapterChange {
+    let word = text.prefix { !$0.isWhitespace }
+    if word == "off" {
+      let name = trimmed(String(text.dropFirst(word.count)))
+      return .off(name: name.isEmpty ? nil : name)
+    }
+    let (rest, anyway) = withoutAnyway(text)
+    guard let path = path(rest) else { return .list }
+    guard path != anywayFlag else { throw .usage(.adapter) }
+    do throws(AdapterArgument.BadScale) {
+      let argument = try AdapterArgument(path)
+      return .use(path: argument.path, scale: argument.scale, anyway: anyway)
+    } catch {
+      throw .scale(error)
+    }
   }
 }
 

@@ -28,8 +28,13 @@ struct Completion: Sendable {
     case .none, .text: []
     case .command: CommandName.allCases.map(\.rawValue).filter { $0.hasPrefix(argument) }
     case .setting: settings.filter { $0.hasPrefix(argument) }.map { $0 + " " }
-    case .file: paths(argument).map { TextFile.isDirectory(TextFile.expandingHome($0)) ? $0 + "/" : $0 }
+    case .file: files(argument)
+    case .adapter: ["off"].filter { $0.hasPrefix(argument) } + files(argument)
     }
+  }
+
+  private func files(_ argument: String) -> [String] {
+    paths(argument).map { TextFile.isDirectory(TextFile.expandingHome($0)) ? $0 + "/" : $0 }
   }
 }
 

@@ -25,8 +25,32 @@ public protocol ConversationEngine: AnyObject {
     _ messages: [Message], progress: (PromptProgress) -> Void, receive: (String) -> Void,
     isCancelled: () -> Bool
   ) throws -> AnswerSummary
-  /// Loads another model. When it throws, the model before stays loaded and usable.
+  /// Loads another model, without adapters. When it throws, the model before stays loaded and usable.
   func load(modelAt path: String) throws
+  /// The adapters in use, in the order in which they were taken up.
+  var adapters: [AdapterDescription] { get }
+  /// Uses the adapter in the file or folder at `path` at `scale`; one in use already is given that scale. One that
+  /// was made for another base is refused unless `anyBase`. When it throws, nothing has changed.
+  func useAdapter(at path: String, scale: Float, anyBase: Bool) throws
+  /// Puts the adapters with this name or path away, or all; how many those were.
+  func removeAdapters(named name: String?) throws -> Int
+}
+
+/// An adapter in use.
+public struct AdapterDescription: Equatable, Sendable {
+  /// Its name, by which it can be put away.
+  public var name: String
+  /// The file or folder it was read from.
+  public var path: String
+  /// What its contribution is multiplied with.
+  public var scale: Float
+
+  /// A description with every member given.
+  public init(name: String, path: String, scale: Float) {
+    self.name = name
+    self.path = path
+    self.scale = scale
+  }
 }
 
 /// One message of a conversation.

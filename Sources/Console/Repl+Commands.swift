@@ -7,6 +7,7 @@ extension Repl {
     case .help(let topic): help(topic)
     case .system(let text): setSystemPrompt(text)
     case .model(let path): useModel(path)
+    case .adapter(let change): changeAdapters(change)
     case .set(let name, let value): changeSetting(name, value)
     case .show(let prompt): prompt ? showPrompt() : showState()
     case .retry: retry()
@@ -113,8 +114,10 @@ extension Repl {
   private func useModel(_ path: String?) {
     guard let path else { return describeModel() }
     let before = engine.modelDescription.fingerprint
+    let hadAdapters = !engine.adapters.isEmpty
     guard report({ try engine.load(modelAt: path) }) != nil else { return }
     showOpening()
+    if hadAdapters { terminal.line("The adapters were put away with the model before.", .notice) }
     guard engine.modelDescription.fingerprint != before else { return }
     if let sessionPath {
       terminal.line(

@@ -80,6 +80,7 @@ extension Repl {
     for setting in file.settings where !options.fixedSettings.contains(setting.key) {
       applySaved(setting.key, setting.value)
     }
+    takeUp(file.adapters)
     return belongs
   }
 
@@ -135,6 +136,6 @@ extension Repl {
     let kept = engine.settings.filter(\.isKeptInSessions).map { ($0.name, $0.value) }
     return SessionFile(
       modelName: model.name, fingerprint: model.fingerprint, settings: OrderedFields(kept),
-      conversation: conversation)
+      adapters: keptAdapters, conversation: conversation)
   }
 }

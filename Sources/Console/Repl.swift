@@ -80,6 +80,7 @@ public final class Repl {
     for (position, line) in Opening(model: engine.modelDescription, language: language).lines.enumerated() {
       terminal.line(line, position == 0 ? .heading : .notice)
     }
+    adapterLines.forEach { terminal.line($0, .notice) }
     terminal.line("")
   }
 

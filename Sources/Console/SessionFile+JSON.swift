@@ -1,6 +1,6 @@
 // The session file's format, read and written:
 // {"format": "hypnos-session", "version": 1, "model": {"name", "fingerprint"}, "settings": {name: text},
-//  "dropped": exchanges no longer given to the model, "messages": [{"role", "content", "finish"?}]}
+//  "adapters": [{"path", "scale"}]?, "dropped": exchanges no longer given to the model, "messages": [{"role", "content", "finish"?}]}
 import Text
 
 extension SessionFile {
@@ -12,12 +12,18 @@ extension SessionFile {
       {"format":"hypnos-session","version":1,
       "model":\(model.encoded),
       "settings":\(settingValues.encoded),
-      "dropped":\(conversation.dropped),
+      \(adapterField)"dropped":\(conversation.dropped),
       "messages":[
       \(messageValues.map(\.encoded).joined(separator: ",\n"))
       ]}
 
       """
+  }
+
+  private var adapterField: String {
+    guard let adapters else { return "" }
+    let values = adapters.map { JSONValue.object(["path": .string($0.path), "scale": .number(Double($0.scale))]) }
+    return "\"adapters\":\(JSONValue.array(values).encoded),\n"
   }
 
   private var messageValues: [JSONValue] {
@@ -50,6 +56,7 @@ extension SessionFile {
     modelName = try reader.string(model["name"], "model.name")
     fingerprint = try reader.string(model["fingerprint"], "model.fingerprint")
     settings = try reader.settings(document["settings"])
+    adapters = try reader.adapters(document["adapters"])
     conversation = try reader.conversation(document["messages"])
     let dropped = document["dropped"] ?? 0
     guard let count = dropped.integer, (0...conversation.exchanges.count).contains(count) else {
@@ -80,6 +87,20 @@ private struct SessionReader {
       settings.set(field.key, to: try string(field.value, "settings.\(terminalSafe(field.key))"))
     }
     return settings
+  }
+
+  func adapters(_ value: JSONValue?) throws(SessionError) -> [SessionFile.KeptAdapter]? {
+    guard let value else { return nil }
+    guard let values = value.array else { throw malformed("adapters", "an array") }
+    var adapters: [SessionFile.KeptAdapter] = []
+    for (position, value) in values.enumerated() {
+      let place = "adapters[\(position)]"
+      guard let scale = value["scale"]?.number, (-100...100).contains(scale) else {
+        throw malformed("\(place).scale", "a number from -100 to 100")
+      }
+      adapters.append(.init(path: try string(value["path"], "\(place).path"), scale: Float(scale)))
+    }
+    return adapters
   }
 
   /// An optional system message, then questions and answers in turn.

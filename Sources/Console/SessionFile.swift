@@ -33,12 +33,20 @@ public enum SessionError: Error, Equatable, CustomStringConvertible {
 
 /// The content of a session file.
 struct SessionFile: Equatable {
+  /// An adapter the conversation was held with.
+  struct KeptAdapter: Equatable {
+    var path: String
+    var scale: Float
+  }
+
   /// The name of the model.
   var modelName: String
   /// The model's `ModelDescription.fingerprint`.
   var fingerprint: String
   /// The settings by name, as `/set` takes them.
   var settings: OrderedFields<String> = [:]
+  /// The adapters in use; nil in files from before there were any.
+  var adapters: [KeptAdapter]?
   var conversation: Conversation
 
   /// The largest file that is taken, in bytes.
@@ -61,10 +69,14 @@ struct SessionFile: Equatable {
     try self.init(document, path: path)
   }
 
-  init(modelName: String, fingerprint: String, settings: OrderedFields<String>, conversation: Conversation) {
+  init(
+    modelName: String, fingerprint: String, settings: OrderedFields<String>, adapters: [KeptAdapter]? = nil,
+    conversation: Conversation
+  ) {
     self.modelName = modelName
     self.fingerprint = fingerprint
     self.settings = settings
+    self.adapters = adapters
     self.conversation = conversation
   }
 

@@ -148,6 +148,17 @@ extension GGUFWriter {
         }
         try sink(piece)
       }
+    case .made(let byteCount, let rows, let make):
+      let rowBytes = byteCount / rows
+      let together = max(1, Self.pieceBytes / rowBytes)
+      for first in stride(from: 0, to: rows, by: together) {
+        let range = first..<min(first + together, rows)
+        let piece = try make(range)
+        guard piece.count == range.count * rowBytes else {
+          throw .byteCount(tensor: tensor.name, expected: range.count * rowBytes, found: piece.count)
+        }
+        try sink(piece)
+      }
     }
   }
 

@@ -11,17 +11,22 @@ import Compute
 ///
 /// Mistakes, such as a name used twice, are reported when the file is encoded or written.
 public struct GGUFWriter: Sendable {
+  /// Makes the bytes of a range of a tensor's rows.
+  public typealias RowMaker = @Sendable (Range<Int>) throws(GGUFWriterError) -> [UInt8]
+
   /// A tensor's bytes, or where they come from.
   enum TensorData {
     case bytes([UInt8])
     case floats([Float])
     case region(MappedRegion)
+    case made(byteCount: Int, rows: Int, RowMaker)
 
     var byteCount: Int {
       switch self {
       case .bytes(let bytes): bytes.count
       case .floats(let values): values.count * MemoryLayout<Float>.size
       case .region(let region): region.count
+      case .made(let byteCount, _, _): byteCount
       }
     }
   }
@@ -76,6 +81,15 @@ public struct GGUFWriter: Sendable {
   /// Adds a tensor whose bytes are copied from a mapped file when this one is written.
   public mutating func add(tensor name: String, shape: [Int], format: BlockFormat, region: MappedRegion) {
     tensors.append(Tensor(name: name, format: format, shape: shape, data: .region(region)))
+  }
+
+  /// Adds a tensor whose bytes are made when the file is written: `make` is asked for a range of rows after another,
+  /// from the first to the last.
+  public mutating func add(tensor name: String, shape: [Int], format: BlockFormat, make: @escaping RowMaker) {
+    let byteCount = DirectoryEntry.byteCount(of: shape, format) ?? 0
+    let rows = shape.dropFirst().reduce(1) { $0.multipliedReportingOverflow(by: $1).partialValue }
+    tensors.append(
+      Tensor(name: name, format: format, shape: shape, data: .made(byteCount: byteCount, rows: rows, make)))
   }
 
   /// The whole file in memory.

@@ -17,6 +17,8 @@ public enum GGUFWriterError: Error, Equatable, Sendable {
   /// The shape has not 1 to 4 positive dimensions, or its rows are not whole blocks of the format.
   case shape(tensor: String, shape: [Int], format: BlockFormat)
   case byteCount(tensor: String, expected: Int, found: Int)
+  /// The bytes of a tensor could not be made.
+  case notMade(tensor: String, reason: String)
   /// Offsets of the tensors' data go beyond 64 bits.
   case tooLarge
   /// The file that bytes are copied from is shorter than it was.
@@ -45,6 +47,7 @@ extension GGUFWriterError: CustomStringConvertible {
         + "\(format.blockWidth)."
     case .byteCount(let tensor, let expected, let found):
       "Tensor \(tensor.debugDescription) needs \(expected) bytes by its shape, but \(found) were given."
+    case .notMade(let tensor, let reason): "Tensor \(tensor.debugDescription): \(reason)."
     case .tooLarge: "The tensors together are larger than a file can be."
     case .sourceCut(let path): "\(path): the file became shorter while it was copied; copy it again."
     case .system(let path, let code):

@@ -33,8 +33,14 @@ public final class Session {
   public let model: Transformer
   /// The most tokens it can hold.
   public let context: Int
-  /// The tokens whose keys and values are in the cache.
-  public internal(set) var tokens: [Int32] = []
+  /// The tokens whose keys and values are in the cache. Those computed under other adapters than the model's present
+  /// ones do not count: whoever asks finds none.
+  public internal(set) var tokens: [Int32] {
+    get { adapterGeneration == model.adapterGeneration ? computed : [] }
+    set { (computed, adapterGeneration) = (newValue, model.adapterGeneration) }
+  }
+  private var computed: [Int32] = []
+  private var adapterGeneration = 0
   let store: KeyValueStore
   let prefixCache: PrefixCache?
   /// Positions that came from the prefix cache on disk.

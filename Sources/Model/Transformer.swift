@@ -32,6 +32,13 @@ public final class Transformer {
   private var memory: WorkingMemory
   private var logitMemory: FloatMatrix
 
+  /// The adapters in use.
+  public private(set) var adapters: [LoadedAdapter] = []
+  /// Counts the changes of `adapters`: keys and values computed before a change are of no use after it.
+  public private(set) var adapterGeneration = 0
+  /// What the adapters add in each layer; empty without adapters.
+  private var updates: [LayerUpdates] = []
+
   /// The number format of the caches it makes.
   public let cacheFormat: CacheFormat
 
@@ -48,6 +55,18 @@ public final class Transformer {
       parameters.slidingWindow == nil ? nil : Angles(rotary.frequencies(factors: nil, isLocal: true))
     memory = WorkingMemory(rows: 8, parameters)
     logitMemory = FloatMatrix(rows: 1, width: checkpoint.weights.head.rows)
+  }
+
+  /// Uses `adapters` from the next batch on, in place of those before. They are computed beside the base's products,
+  /// which stay as they are. Throws, and changes nothing, when one has not the checkpoint's shapes; whether it was
+  /// made for this very base is for whoever loads it to ask (`Adapter.check`).
+  public func setAdapters(_ adapters: [LoadedAdapter]) throws(AdapterError) {
+    for loaded in adapters { try loaded.adapter.check(fits: checkpoint, path: loaded.path, anyBase: true) }
+    updates =
+      adapters.isEmpty
+      ? [] : checkpoint.weights.layers.indices.map { LayerUpdates(layer: $0, of: checkpoint, adapters) }
+    self.adapters = adapters
+    adapterGeneration += 1
   }
 
   /// Bytes of KV cache that `positions` positions take.
@@ -78,14 +97,15 @@ public final class Transformer {
     var places = batch.map(\.place)
     var previous: LayerWeights?
     for (index, layer) in checkpoint.weights.layers.enumerated() {
-      projectAndStore(layer, after: previous, index: index, places: places)
+      let update = updates.isEmpty ? nil : updates[index]
+      projectAndStore(layer, after: previous, index: index, places: places, adding: update)
       if index == parameters.layers - 1 {
         // Nobody looks at the other rows any more.
         keep(logitRows, &places)
         guard !places.isEmpty else { break }
       }
-      attend(layer, index: index, places: places)
-      feedForward(layer, count: places.count)
+      attend(layer, index: index, places: places, adding: update)
+      feedForward(layer, count: places.count, adding: update)
       previous = layer
     }
     return try logits(count: places.count, after: previous)
@@ -104,12 +124,13 @@ public final class Transformer {
 
   /// Queries, and the keys and values that go to the cache. `previous` is the layer whose output is still to be added.
   private func projectAndStore(
-    _ layer: LayerWeights, after previous: LayerWeights?, index: Int, places: [CachePosition]
+    _ layer: LayerWeights, after previous: LayerWeights?, index: Int, places: [CachePosition],
+    adding update: LayerUpdates?
   ) {
     let m = memory
     engine.multiply(
       [Product(layer.query, into: m.queries), Product(layer.key, into: m.keys), Product(layer.value, into: m.values)],
-      input: m.normalized, count: places.count
+      input: m.normalized, count: places.count, adding: update?.attention
     ) { row in
       if let previous { addDelta(norm: previous.feedForwardOutputNorm, row: row) }
       normalize(m.residual, layer.attentionNorm, into: m.normalized, row: row)
@@ -137,24 +158,26 @@ public final class Transformer {
     places = rows.map { places[$0] }
   }
 
-  private func attend(_ layer: LayerWeights, index: Int, places: [CachePosition]) {
+  private func attend(_ layer: LayerWeights, index: Int, places: [CachePosition], adding update: LayerUpdates?) {
     let m = memory
     engine.attend(
       queries: m.queries, layer: index, at: places, scale: parameters.attentionScale,
       window: parameters.isLocal(layer: index) ? parameters.slidingWindow : nil, into: m.attended)
-    engine.multiply([Product(layer.output, into: m.delta)], input: m.attended, count: places.count)
+    engine.multiply(
+      [Product(layer.output, into: m.delta)], input: m.attended, count: places.count, adding: update?.output)
   }
 
-  private func feedForward(_ layer: LayerWeights, count: Int) {
+  private func feedForward(_ layer: LayerWeights, count: Int, adding update: LayerUpdates?) {
     let m = memory
     engine.multiply(
-      [Product(layer.gate, into: m.gate), Product(layer.up, into: m.up)], input: m.normalized, count: count
+      [Product(layer.gate, into: m.gate), Product(layer.up, into: m.up)], input: m.normalized, count: count,
+      adding: update?.feedForward
     ) { row in
       if let bias = layer.outputBias { engine.addBias(bias, to: m.delta, row: row) }
       addDelta(norm: layer.attentionOutputNorm, row: row)
       normalize(m.residual, layer.feedForwardNorm, into: m.normalized, row: row)
     }
-    engine.multiply([Product(layer.down, into: m.delta)], input: m.gate, count: count) { row in
+    engine.multiply([Product(layer.down, into: m.delta)], input: m.gate, count: count, adding: update?.down) { row in
       engine.gate(m.gate, with: m.up, activation: parameters.architecture.activation, row: row)
     }
   }

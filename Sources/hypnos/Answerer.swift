@@ -67,7 +67,7 @@ struct Answerer {
     var fields: [(String, JSONValue)] = [
       ("id", id), ("answer", .string(answer.text)), ("finish", .string(answer.finish.rawValue)),
       ("prompt_tokens", .integer(answer.promptTokens)), ("answer_tokens", .integer(answer.tokens.count)),
-      ("model", .string(session.model.checkpoint.name)), ("adapters", .array([])),
+      ("model", .string(session.model.checkpoint.name)), ("adapters", .array(session.model.adapters.map(\.json))),
       ("seed", .integer(Int(clamping: answer.seed))),
     ]
     if options.keepsLogProbabilities {
@@ -88,4 +88,9 @@ struct Answerer {
     case .interrupted: Output.complain("\(place)the answer was interrupted")
     }
   }
+}
+
+extension LoadedAdapter {
+  /// Its name and scale, as answers list them.
+  fileprivate var json: JSONValue { ["name": .string(name), "scale": .number(Double(scale))] }
 }

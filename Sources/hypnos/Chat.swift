@@ -42,7 +42,8 @@ struct Chat: ParsableCommand {
     try refuseParallel()
     let engine = try ReplEngine(model: model, answers: answers, prefixCache: prefixes.cache)
     let options = ReplOptions(
-      sessionPath: session, historyPath: history, systemPrompt: answers.system, fixedSettings: answers.given)
+      sessionPath: session, historyPath: history, systemPrompt: answers.system,
+      fixedSettings: answers.given.union(model.adapters.adapters.isEmpty ? [] : ["adapter"]))
     try Repl(engine: engine, options: options).run()
   }
 

@@ -23,6 +23,8 @@ struct ModelOptions: ParsableArguments {
     help: "The KV cache's number format: f16, or q8_0, which takes little more than half the memory.")
   var cacheFormat = CacheFormat.f16
 
+  @OptionGroup var adapters: AdapterOptions
+
   func validate() throws {
     if let threads, !(1...256).contains(threads) {
       throw ValidationError("--threads \(threads): it can be 1 to 256")
@@ -34,9 +36,11 @@ struct ModelOptions: ParsableArguments {
 
   /// Opens the checkpoint and watches its mapping.
   func openCheckpoint() throws -> Checkpoint {
-    let kernels = try KernelSet.named(ModelLocator.environment("HYPNOS_CPU"))
-    return try ModelOptions.open(ModelLocator.find(model), kernels: kernels)
+    try ModelOptions.open(ModelLocator.find(model), kernels: ModelOptions.kernels())
   }
+
+  /// The inner loops to run on.
+  static func kernels() throws -> KernelSet { try KernelSet.named(ModelLocator.environment("HYPNOS_CPU")) }
 
   static func open(_ path: String, kernels: KernelSet) throws -> Checkpoint {
     let checkpoint = try Checkpoint(path: path, kernels: kernels)
@@ -47,7 +51,7 @@ struct ModelOptions: ParsableArguments {
     return checkpoint
   }
 
-  /// A session on a freshly opened checkpoint.
+  /// A session on a freshly opened checkpoint, with the adapters asked for.
   func openSession(prefixCache: PrefixCache? = nil) throws -> Session {
     let checkpoint = try openCheckpoint()
     let trained = checkpoint.parameters.trainedContext
@@ -56,6 +60,7 @@ struct ModelOptions: ParsableArguments {
         "the model was trained on \(trained) tokens; a context of \(context) goes beyond what it has learnt")
     }
     let model = Transformer(checkpoint, threads: threads ?? Processors.physicalCores, cacheFormat: cacheFormat)
+    try model.setAdapters(adapters.load(for: checkpoint))
     return Session(model: model, context: contextLength(checkpoint), prefixCache: prefixCache)
   }
 

@@ -23,7 +23,7 @@ struct Inspect: ParsableCommand {
   var context: Int?
 
   mutating func run() throws {
-    let kernels = try KernelSet.named(ModelLocator.environment("HYPNOS_CPU"))
+    let kernels = try ModelOptions.kernels()
     let contents = try GGUFFile(path: file)
     let checkpoint = Result { try ModelOptions.open(file, kernels: kernels) }
     if verify { try checkpoint.get().verifyWeights() }

@@ -56,6 +56,27 @@ final class ReplEngine: ConversationEngine {
     self.prompts = prompts
   }
 
+  var adapters: [AdapterDescription] {
+    session.model.adapters.map { AdapterDescription(name: $0.name, path: $0.path, scale: $0.scale) }
+  }
+
+  func useAdapter(at path: String, scale: Float, anyBase: Bool) throws {
+    var adapters = session.model.adapters
+    let place = adapters.firstIndex { $0.path == path }
+    // Read anew even when it is in use: it may have been trained further meanwhile.
+    let loaded = try LoadedAdapter(
+      path: path, for: session.model.checkpoint, scale: scale, anyBase: anyBase || place != nil)
+    if let place { adapters[place] = loaded } else { adapters.append(loaded) }
+    try session.model.setAdapters(adapters)
+  }
+
+  func removeAdapters(named name: String?) throws -> Int {
+    let adapters = session.model.adapters
+    let kept = name.map { name in adapters.filter { $0.name != name && $0.path != name } } ?? []
+    if kept.count < adapters.count { try session.model.setAdapters(kept) }
+    return adapters.count - kept.count
+  }
+
   func tokenCount(of messages: [Message]) throws -> Int { try prompts.tokens(messages.map(\.chat)).count }
 
   func promptText(of messages: [Message]) throws -> String { try prompts.text(messages.map(\.chat)) }
@@ -142,10 +163,11 @@ extension ReplEngine {
 
   /// Runs the same checkpoint on another number of threads or with another context.
   private func rebuild(threads: Int, context: Int) throws {
+    let before = session.model
     let model =
       threads == self.threads
-      ? session.model
-      : Transformer(session.model.checkpoint, threads: threads, cacheFormat: session.model.cacheFormat)
+      ? before : Transformer(before.checkpoint, threads: threads, cacheFormat: before.cacheFormat)
+    if model !== before { try model.setAdapters(before.adapters) }
     session = Session(model: model, context: context, prefixCache: prefixCache)
     self.threads = threads
   }

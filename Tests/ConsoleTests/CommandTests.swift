@@ -1,4 +1,5 @@
 // Lines that begin with a slash, and what they are taken for.
+import Model
 import Testing
 
 @testable import Console
@@ -13,6 +14,11 @@ import Testing
     ("/system none", .system("")),
     ("/model", .model(path: nil)),
     ("/model a b.gguf", .model(path: "a b.gguf")),
+    ("/adapter", .adapter(.list)),
+    ("/adapter off", .adapter(.off(name: nil))),
+    ("/adapter off ward 3", .adapter(.off(name: "ward 3"))),
+    ("/adapter ward 3.gguf", .adapter(.use(path: "ward 3.gguf", scale: nil, anyway: false))),
+    ("/adapter \"ward 3.gguf=0.5\" --anyway", .adapter(.use(path: "ward 3.gguf", scale: 0.5, anyway: true))),
     ("/set", .set(name: nil, value: nil)),
     ("/set top-k", .set(name: "top-k", value: nil)),
     ("/set top-k 40", .set(name: "top-k", value: "40")),
@@ -43,6 +49,8 @@ import Testing
     ("/show all", .usage(.show)),
     ("/load", .usage(.load)),
     ("/load --anyway", .usage(.load)),
+    ("/adapter --anyway", .usage(.adapter)),
+    ("/adapter a.gguf=much", .scale(AdapterArgument.BadScale(text: "much"))),
     ("/help savee", .unknown(name: "savee", suggestion: "save")),
   ])
   func refuses(_ line: String, _ error: CommandError) {

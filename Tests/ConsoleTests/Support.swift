@@ -60,8 +60,24 @@ final class StubEngine: ConversationEngine {
     return summary(question == "partly" ? .cancelled : .endOfText, tokens)
   }
 
+  var adapters: [AdapterDescription] = []
+
+  func useAdapter(at path: String, scale: Float, anyBase: Bool) throws {
+    guard !path.hasPrefix("foreign") || anyBase else { throw Refusal(description: "\(path): made for another base") }
+    adapters.removeAll { $0.path == path }
+    let name = String(path.split(separator: "/").last?.prefix { $0 != "." } ?? "")
+    adapters.append(AdapterDescription(name: name, path: path, scale: scale))
+  }
+
+  func removeAdapters(named name: String?) throws -> Int {
+    let kept = name.map { name in adapters.filter { $0.name != name } } ?? []
+    defer { adapters = kept }
+    return adapters.count - kept.count
+  }
+
   func load(modelAt path: String) throws {
     guard path == "other.gguf" else { throw Refusal(description: "\(path): no such model") }
+    adapters = []
     modelDescription.name = "Stub-2"
     modelDescription.fingerprint = "4567cdef"
   }

@@ -8,7 +8,7 @@ import Testing
 @Suite struct BenchmarkTests {
   /// Layer matrices of 32x32, 32x16 twice, 32x32, and 32x48 three times: 7,680 weights; two layers; float32.
   @Test func costsAreTheShapes() throws {
-    let costs = try TinyModel.open().checkpoint.costs
+    let costs = try TinyModel.open().checkpoint.costs()
     #expect(costs.layerMultiplyAccumulates == 15_360)
     #expect(costs.headMultiplyAccumulates == 8_384)
     #expect(costs.layerBytes == 61_440)
@@ -27,7 +27,7 @@ import Testing
   }
 
   @Test func limitsByHand() throws {
-    let costs = try TinyModel.open().checkpoint.costs
+    let costs = try TinyModel.open().checkpoint.costs()
     func limit(_ test: BenchmarkTest, bytes: Double, operations: Double) -> Double {
       test.limit(
         costs: costs, limits: MachineLimits(bytesPerSecond: bytes, multiplyAccumulatesPerSecond: operations))

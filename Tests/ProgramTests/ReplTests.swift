@@ -27,7 +27,7 @@ import Testing
     try terminal.wait(for: "/help [COMMAND]")
     let help = try terminal.wait(for: "at the prompt, clears the line")
     for command in [
-      "system", "model", "set", "show", "retry", "undo", "clear", "save", "load", "read", "stats", "quit",
+      "system", "model", "adapter", "set", "show", "retry", "undo", "clear", "save", "load", "read", "stats", "quit",
     ] {
       #expect(help.contains("/\(command)"))
     }

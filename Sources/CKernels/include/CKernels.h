@@ -83,6 +83,13 @@ typedef struct {
     int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const float *columns,
     size_t column_stride, size_t column_count, float *out, size_t out_stride);
 
+  // out[c * out_stride + i] += sum over j of factors[c * factor_stride + j] * row j, value i, for i < width: the
+  // second half of a low-rank product. The rows, F32 or F16, lie in tiles of sixteen values, [tile][rank][16], the
+  // last padded.
+  void (*add_low_rank)(
+    int format, const uint8_t *tiles, size_t rank, size_t width, const float *factors, size_t factor_stride,
+    size_t column_count, float *out, size_t out_stride);
+
   // Decodes one row of `width` values in any format.
   void (*decode)(int format, const uint8_t *row, size_t width, float *out);
 

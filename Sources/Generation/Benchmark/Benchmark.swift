@@ -49,11 +49,14 @@ public final class Benchmark {
       if repetition > 0 { speeds.append(Double(test.tokens * test.parallel) / seconds) }
     }
     return BenchmarkResult(
-      test: test, threads: threads, speeds: speeds, limit: test.limit(costs: checkpoint.costs(cacheFormat: model.cacheFormat), limits: limits))
+      test: test, threads: threads, speeds: speeds,
+      limit: test.limit(costs: checkpoint.costs(cacheFormat: model.cacheFormat), limits: limits))
   }
 
   private func use(threads: Int) {
-    if model.engine.pool.threads != threads { model = Transformer(checkpoint, threads: threads, cacheFormat: model.cacheFormat) }
+    if model.engine.pool.threads != threads {
+      model = Transformer(checkpoint, threads: threads, cacheFormat: model.cacheFormat)
+    }
   }
 
   /// Sees to `sequences` caches that hold `depth` positions. The first is computed, the others are copies of it.

@@ -31,8 +31,8 @@ public struct PrefixCache {
 
   /// Puts the longest kept beginning of `prefix` into `store`, the prefix's last token left out, and returns how many
   /// positions that are; 0 when there is none worth it. The store must hold nothing yet.
-  func restore(_ prefix: [Int32], checkpoint: Checkpoint, into store: KeyValueStore) -> Int {
-    let key = key(checkpoint, store)
+  func restore(_ prefix: [Int32], model: Transformer, into store: KeyValueStore) -> Int {
+    let key = key(model, store)
     var best: (count: Int, reader: PrefixFileReader)?
     for name in names(startingWith: namePrefix(of: key)) {
       attempt { () throws(PrefixCacheError) in
@@ -47,8 +47,8 @@ public struct PrefixCache {
   }
 
   /// Keeps the positions of `tokens`, the first in `store`, in a file.
-  func keep(_ tokens: [Int32], checkpoint: Checkpoint, from store: KeyValueStore) {
-    let key = key(checkpoint, store)
+  func keep(_ tokens: [Int32], model: Transformer, from store: KeyValueStore) {
+    let key = key(model, store)
     let file = PrefixFile(key: key, tokens: tokens)
     let digest = PrefixCache.name(of: Array(SHA256.hash(data: file.header)))
     attempt { () throws(PrefixCacheError) in
@@ -81,8 +81,9 @@ public struct PrefixCache {
     }
   }
 
-  private func key(_ checkpoint: Checkpoint, _ store: KeyValueStore) -> PrefixKey {
-    PrefixKey(checkpoint: checkpoint.contentFingerprint, adapters: [], store: store)
+  private func key(_ model: Transformer, _ store: KeyValueStore) -> PrefixKey {
+    PrefixKey(
+      checkpoint: model.checkpoint.contentFingerprint, adapters: model.adapters.map(\.fingerprint), store: store)
   }
 
   /// What the names of all files under `key` begin with: other models' files are not even opened.
@@ -121,7 +122,7 @@ extension Session {
   /// Takes up what the prefix cache on disk holds of `prefix`, when it is the session's first prompt.
   func recall(_ prefix: [Int32]) {
     guard let prefixCache, tokens.isEmpty, !hasRemembered, !prefix.isEmpty else { return }
-    recalled = prefixCache.restore(prefix, checkpoint: model.checkpoint, into: store)
+    recalled = prefixCache.restore(prefix, model: model, into: store)
     tokens = Array(prefix[..<recalled])
   }
 
@@ -130,6 +131,6 @@ extension Session {
     guard let prefixCache, !hasRemembered, tokens.starts(with: prompt) else { return }
     hasRemembered = true
     guard prompt.count >= recalled + PrefixCache.leastTokens else { return }
-    prefixCache.keep(prompt, checkpoint: model.checkpoint, from: store)
+    prefixCache.keep(prompt, model: model, from: store)
   }
 }

@@ -1,0 +1,174 @@
+import CKernels
+import Compute
+import Foundation
+import Testing
+
+/// Low-rank terms: the kernel, the same bits whoever computes them, and the values of the definition.
+@Suite struct LowRankTests {
+  @Test func everyTableAddsTheSameAndTheRight() {
+    var random = Random(state: 3)
+    for (rank, width, columns) in [(1, 1, 1), (3, 15, 5), (16, 64, 4), (5, 100, 9), (40, 17, 2)] {
+      let padded = (width + 15) / 16 * 16
+      let tiles = (0..<padded * rank).map { _ in random.float(-1...1) }
+      let factors = (0..<columns * rank).map { _ in random.float(-1...1) }
+      let start = (0..<columns * width).map { _ in random.float(-1...1) }
+      func run(_ table: hypnos_kernels) -> [Float] {
+        var out = start
+        tiles.withUnsafeBytes {
+          table.add_low_rank(
+            0, $0.baseAddress!.assumingMemoryBound(to: UInt8.self), rank, width, factors, rank, columns, &out, width)
+        }
+        return out
+      }
+      let expected = run(scalar)
+      for (name, table) in tables { #expect(run(table) == expected, "\(name)") }
+      for column in 0..<columns {
+        for index in 0..<width {
+          let sum = (0..<rank).reduce(Double(start[column * width + index])) {
+            $0 + Double(factors[column * rank + $1]) * Double(tiles[(index / 16 * rank + $1) * 16 + index % 16])
+          }
+          #expect(abs(Double(expected[column * width + index]) - sum) < 1e-5)
+        }
+      }
+    }
+  }
+
+  /// A mapped float32 weight.
+  private func weight(_ values: [Float], rows: Int, width: Int) throws -> WeightMatrix {
+    let path = NSTemporaryDirectory() + "hypnos-\(UUID().uuidString)"
+    try values.withUnsafeBytes { Data($0) }.write(to: URL(filePath: path))
+    defer { unlink(path) }
+    let file = try MappedFile(path: path)
+    let region = try #require(file.region(at: 0, length: file.count))
+    return try #require(WeightMatrix(name: "w", format: .f32, rows: rows, width: width, region: region))
+  }
+
+  private func term(_ rank: Int, _ inputs: Int, _ outputs: Int, _ scale: Float, _ random: inout Random) -> LowRankTerm {
+    LowRankTerm(
+      LowRankMatrix(
+        rank: rank, inputWidth: inputs, outputWidth: outputs,
+        a: (0..<rank * inputs).map { _ in random.float(-1...1) },
+        b: (0..<outputs * rank).map { _ in random.float(-1e-4...1e-4) }), scale: scale)
+  }
+
+  /// What `terms` add to output `row` for input `x`, in Double.
+  private func exact(_ terms: [LowRankTerm], row: Int, x: [Float]) -> Double {
+    terms.reduce(0.0) { sum, term in
+      let matrix = term.matrix
+      return sum
+        + (0..<matrix.rank).reduce(0.0) { partial, index in
+          let inner = x.indices.reduce(0.0) { $0 + Double(matrix.a[index * x.count + $1]) * Double(x[$1]) }
+          return partial + Double(term.scale) * Double(matrix.b[row * matrix.rank + index]) * inner
+        }
+    }
+  }
+
+  @Test(arguments: [true, false]) func termsAreAddedBesideTheProduct(isExact: Bool) throws {
+    var random = Random(state: 5)
+    let (width, rows, count) = (50, [70, 33, 16], 37)
+    // The weights are zero, so that the products are the terms alone.
+    let weights = try rows.map { try weight(Array(repeating: 0, count: $0 * width), rows: $0, width: width) }
+    let terms = [
+      [term(3, width, 70, 2, &random), term(16, width, 70, -0.5, &random)], [], [term(4, width, 16, 1, &random)],
+    ]
+    let input = FloatMatrix(rows: count, width: width)
+    for row in 0..<count { input[row: row] = (0..<width).map { _ in random.float(-1...1) } }
+    func run(_ kernels: KernelSet, threads: Int, count: Int) -> [[Float]] {
+      let engine = ComputeEngine(kernels: kernels, threads: threads)
+      let outputs = rows.map { FloatMatrix(rows: count, width: $0) }
+      engine.multiply(
+        zip(weights, outputs).map { Product($0, into: $1) }, input: input, count: count,
+        adding: LowRankUpdate(terms, isExact: isExact, kernels: kernels))
+      return outputs.flatMap { output in (0..<count).map { output[row: $0] } }
+    }
+    let expected = run(KernelSet.available[0], threads: 1, count: count)
+    for kernels in KernelSet.available {
+      for threads in [1, 3] { #expect(run(kernels, threads: threads, count: count) == expected) }
+      let alone = run(kernels, threads: 3, count: 1)
+      #expect(alone == [0, count, 2 * count].map { expected[$0] })
+    }
+    let tolerance = isExact ? 1e-9 : 2e-6
+    for (product, size) in rows.enumerated() {
+      for column in [0, 5, 36] {
+        for row in 0..<size {
+          let found = Double(expected[product * count + column][row])
+          #expect(abs(found - exact(terms[product], row: row, x: input[row: column])) < tolerance)
+        }
+      }
+    }
+  }
+
+  @Test func mergedRowsAreTheSum() throws {
+    var random = Random(state: 9)
+    let values = (0..<20 * 30).map { _ in random.float(-1...1) }
+    let terms = [term(3, 30, 20, 2, &random), term(2, 30, 20, 1, &random)]
+    let merged = MergedWeight(
+      try weight(values, rows: 20, width: 30), adding: terms, kernels: KernelSet.available[0])
+    for row in [0, 7, 19] {
+      let (base, change) = merged.row(row)
+      #expect(base == Array(values[row * 30..<(row + 1) * 30]))
+      for column in 0..<30 {
+        let unit = (0..<30).map { $0 == column ? Float(1) : 0 }
+        #expect(abs(Double(change[column]) - exact(terms, row: row, x: unit)) < 1e-9)
+      }
+    }
+  }
+
+  @Test func poolMapKeepsTheOrder() {
+    let pool = WorkerPool(threads: 3)
+    #expect(pool.map(100) { "\($0)" } == (0..<100).map(String.init))
+    #expect(pool.map(0) { $0 }.isEmpty)
+  }
+}
+
+/// Encoding into blocks, against the bytes of the `gguf` package's reference quantizers.
+@Suite struct EncodingTests {
+  /// Sixty-four values, the second half mostly zero.
+  static let values: [Float] = (0..<64).map { (index: Int) -> Float in
+    guard index < 40 else { return index == 41 ? 1e-3 : 0 }
+    let step: Int = index * 7919 % 101 - 50
+    return Float(Double(step) / 37)
+  }
+
+  @Test(arguments: [
+    (
+      BlockFormat.q8_0,
+      "732181e951b92189f159c02990f861c830980068d0389f0870d740a70f77df47af1773217fe74fb61e86ee56"
+        + "000000000000000000000000000000000000000000000000"
+    ),
+    (.q5_1, "6a2d68bd94526bad00ddaa774411eebb885522ffcc996633782d30bd95000000fffcf9f6f3f0fdfaffffffffffffffff"),
+    (.q5_0, "682d94526bad00ddaa774411eebb885522ffcc99663368ad6affffff000306090c0f02050000000000000000"),
+    (.q4_1, "983168bd80e65db32a80f75dc42a91f76ec43b91a73130bd7f767c737970767d7777777777777777"),
+    (.q4_0, "683180f75dc42a80f75ec42b91f86ec43b9168b1808a838d868f89838888888888888888"),
+  ])
+  func bytesAreTheReferences(format: BlockFormat, expected: String) throws {
+    let bytes = try #require(format.encode(Self.values))
+    #expect(bytes.map { String(format: "%02x", $0) }.joined() == expected)
+  }
+
+  @Test(arguments: BlockFormat.encodable) func theirOwnValuesComeBack(format: BlockFormat) throws {
+    let bytes = try #require(format.encode(Self.values))
+    func decode(_ bytes: [UInt8]) -> [Float] {
+      var out = [Float](repeating: 0, count: 64)
+      scalar.decode(Int32(format.rawValue), bytes, 64, &out)
+      return out
+    }
+    let decoded = decode(bytes)
+    let tolerance: Float = [.q4_0, .q4_1].contains(format) ? 0.11 : 0.06
+    #expect(zip(decoded, Self.values).allSatisfy { abs($0 - $1) <= tolerance })
+    if [.f32, .f16, .bf16].contains(format) { #expect(format.encode(decoded) == bytes) }
+  }
+
+  @Test func whatCannotBeWrittenIsRefused() {
+    #expect(BlockFormat.q4_k.encode(Array(repeating: 0, count: 256)) == nil)
+    #expect(BlockFormat.q4_0.encode(Array(repeating: 0, count: 33)) == nil)
+  }
+
+  @Test(arguments: BlockFormat.encodable) func valuesThatAreNotFiniteDoNotTrap(format: BlockFormat) throws {
+    for value in [Float.nan, .infinity, -.infinity, .greatestFiniteMagnitude, .leastNonzeroMagnitude] {
+      var values = [Float](repeating: 1, count: 32)
+      values[3] = value
+      #expect(format.encode(values)?.count == format.rowBytes(width: 32))
+    }
+  }
+}
