@@ -18,6 +18,7 @@ let package = Package(
   targets: [
     .executableTarget(name: "hypnos", dependencies: ["Console", "Generation", "CSystem", argumentParser]),
     .target(name: "Console", dependencies: ["Generation", "CReadline", "CSystem"]),
+    .target(name: "Training", dependencies: ["Generation", "Model", "Text"]),
     .target(name: "Generation", dependencies: ["Model"]),
     .target(name: "Model", dependencies: ["GGUF", "Compute", "Text", crypto]),
     .target(name: "Text"),
@@ -35,6 +36,7 @@ let package = Package(
     .testTarget(
       name: "ModelTests", dependencies: ["Model", "GGUF"], resources: [.copy("Fixtures")]),
     .testTarget(name: "GenerationTests", dependencies: ["Generation"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console"]),
     .testTarget(name: "ProgramTests"),
   ],

@@ -38,7 +38,7 @@ import Text
     let made = try toyMaker().examples(line: #"{"question": "Q", "answer": "\nA"}"#)
     let example = try #require(made.examples.first)
     #expect(example.targets == [Toy.blankLine] + Toy.ids("A") + [Toy.turnEnd])
-    #expect(example.tokens.suffix(5) == Toy.ids("t") + example.targets)
+    #expect(example.tokens.suffix(4) == Toy.ids("t") + example.targets)
   }
 
   @Test func aTemplateWithoutEndTokensGetsOne() throws {
