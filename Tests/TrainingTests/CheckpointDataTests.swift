@@ -22,7 +22,7 @@ import Text
       tokenizer: checkpoint.tokenizer, conversations: encoder, sequenceLength: sequenceLength)
   }
 
-  /// The ids are those that the transformers library makes of the same dialogue with the same tokenizer.
+  /// The ids, and where the loss begins, were made by an independent implementation.
   @Test(.enabled(if: isThere)) func aTurnInChatML() throws {
     let line = #"""
       {"question": "Name two causes of a sudden fall in end-tidal carbon dioxide.",

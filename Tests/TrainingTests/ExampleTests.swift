@@ -131,7 +131,8 @@ import Text
       let targets = made.examples.flatMap(\.targets)
       #expect(targets == Array(Toy.ids(text).dropFirst(addsBeginning ? 0 : 1)))
       for (before, after) in zip(made.examples, made.examples.dropFirst()) {
-        let context = (addsBeginning ? [Toy.begin] : []) + before.tokens.suffix(1)
+        let said = String(decoding: before.targets.map { UInt8($0) }, as: UTF8.self)
+        let context = (addsBeginning ? [Toy.begin] : []) + Toy.ids(String(said.suffix(1)))
         #expect(Array(after.tokens.prefix(context.count)) == context)
         #expect(String(validating: after.targets.map { UInt8($0) }, as: UTF8.self) != nil)
       }

@@ -84,15 +84,16 @@ public struct ExampleMaker {
   }
 
   /// A note in pieces that fit, every token a target exactly once but for the note's first. A further piece begins
-  /// with the beginning-of-text token, where the base wants one, and the last token of the piece before it; neither
-  /// is a target there. Pieces end between characters.
+  /// with the beginning-of-text token, where the base wants one, and the last character or token of the piece before
+  /// it, which are no targets there. Pieces end between characters.
   private func pieces(of tokens: [Int32], _ source: TrainingExample.Source) -> Outcome {
     let beginning = tokenizer.addsBeginning ? tokenizer.beginningOfText.map { [Int32($0)] } ?? [] : []
     var outcome = Outcome()
     var start = 0
     while start < tokens.count {
-      let context = start == 0 ? [] : beginning + [tokens[start - 1]]
-      let end = pieceEnd(in: tokens, from: start, atMost: sequenceLength - context.count)
+      let context = start == 0 ? [] : beginning + tokens[border(in: tokens, before: start - 1)..<start]
+      let latest = start + sequenceLength - context.count
+      let end = latest < tokens.count ? border(in: tokens, before: latest) : tokens.count
       var piece = MaskedTokens()
       piece.append(context, isTarget: false)
       piece.append(tokens[start..<end], isTarget: true)
@@ -104,14 +105,11 @@ public struct ExampleMaker {
     return outcome
   }
 
-  /// The end of a piece of at most `length` tokens from `start`, moved back where it would part the bytes of a
-  /// character, which has four at most.
-  private func pieceEnd(in tokens: [Int32], from start: Int, atMost length: Int) -> Int {
-    guard start + length < tokens.count else { return tokens.count }
-    let latest = start + length
+  /// `index`, moved back where it would part the tokens of a character, which has four bytes at most.
+  private func border(in tokens: [Int32], before index: Int) -> Int {
     func beginsInsideCharacter(_ index: Int) -> Bool {
       tokenizer.bytes(of: Int(tokens[index])).first.map { $0 & 0xC0 == 0x80 } ?? false
     }
-    return (latest - 3...latest).last { !beginsInsideCharacter($0) } ?? latest
+    return (max(index - 3, 0)...index).last { !beginsInsideCharacter($0) } ?? index
   }
 }

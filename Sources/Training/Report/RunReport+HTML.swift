@@ -141,7 +141,7 @@ extension RunReport {
     .grid { stroke: var(--rule); } .axis { stroke: var(--soft); }
     .mark { stroke: var(--soft); stroke-dasharray: 3 3; }
     polyline { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
-    polyline.training { stroke: var(--training); } polyline.heldout { stroke: var(--heldout); }
+    polyline.training { stroke: var(--training); stroke-width: 1.2; opacity: .8; } polyline.heldout { stroke: var(--heldout); }
     polyline.rate { stroke: var(--rate); } circle.training { fill: var(--training); }
     circle.heldout { fill: var(--heldout); } circle.rate { fill: var(--rate); }
     .legend { display: flex; flex-wrap: wrap; gap: 1.2rem; margin: 0; font-size: .85rem; color: var(--soft); }
@@ -150,7 +150,8 @@ extension RunReport {
     i.rate { background: var(--rate); }
     table { border-collapse: collapse; font-size: .9rem; } .wide { overflow-x: auto; }
     th, td { border-bottom: 1px solid var(--rule); padding: .3rem .9rem .3rem 0; vertical-align: top; }
-    th { text-align: left; font-weight: 500; overflow-wrap: anywhere; } td { overflow-wrap: anywhere; }
+    th { text-align: left; font-weight: 500; overflow-wrap: anywhere; }
+    td { overflow-wrap: anywhere; } .data td, thead th { white-space: nowrap; overflow-wrap: normal; }
     thead th { color: var(--soft); font-size: .8rem; } .sum th, .sum td { font-weight: 600; }
     .data td:nth-child(n+3), .data thead th:nth-child(n+3) { text-align: right; }
     article { border-top: 1px solid var(--rule); }
