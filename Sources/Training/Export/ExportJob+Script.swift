@@ -134,7 +134,8 @@ extension ExportJob {
 
     def arguments(settings, stage, count, output, recompute):
         on_gpu = torch.cuda.is_available()
-        step = settings["micro_batch"] * settings["accumulation"] * int(os.environ.get("WORLD_SIZE", "1"))
+        processes = int(os.environ.get("WORLD_SIZE", "1"))
+        step = settings["micro_batch"] * settings["accumulation"] * processes
         steps = max(1, round(stage["epochs"] * count / step))
         recomputing = {
             "gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False},
@@ -147,7 +148,7 @@ extension ExportJob {
             gradient_accumulation_steps=settings["accumulation"], weight_decay=settings["weight_decay"],
             max_grad_norm=settings["gradient_clipping"], seed=settings["seed"], data_seed=settings["seed"],
             bf16=on_gpu and torch.cuda.is_bf16_supported(), use_cpu=not on_gpu,
-            ddp_backend=None if on_gpu else "gloo", ddp_find_unused_parameters=False,
+            ddp_backend="gloo" if processes > 1 and not on_gpu else None, ddp_find_unused_parameters=False,
             logging_steps=1 if steps < 100 else 10, save_strategy="epoch", save_total_limit=2,
             report_to="none", remove_unused_columns=False, **recomputing)
 
