@@ -58,7 +58,7 @@ import Text
         <|im_start|>user
         First?<|im_end|>
         <|im_start|>assistant
-        «  One.
+        «One.
         <|im_end|>»
         <|im_start|>user
         第二？<|im_end|>

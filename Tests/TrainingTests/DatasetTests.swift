@@ -88,11 +88,13 @@ import Text
   }
 
   @Test func problemsAreListedUpToABound() throws {
-    try folder.write("bad.jsonl", String(repeating: "x\n", count: 1000) + pair("Q", "A"))
+    try folder.write("a.jsonl", String(repeating: "x\n", count: 1000) + pair("Q", "A"))
+    for index in 0..<100 { try folder.write("b\(index).jsonl", "x") }
     #expect {
       try dataset()
     } throws: { error in
-      "\(error)".contains("1000 rows or files") && "\(error)".contains("… and 980 more")
+      "\(error)".contains("1100 rows or files") && "\(error)".contains("… and 1050 more")
+        && "\(error)".contains("a.jsonl, line 5:") && !"\(error)".contains("a.jsonl, line 6:")
     }
   }
 

@@ -35,9 +35,13 @@ import Text
   }
 
   @Test func aTokenOverTheBorderIsTheAnswers() throws {
-    let made = try toyMaker().examples(line: #"{"question": "Q", "answer": "\nA"}"#)
+    let source = """
+      {%- for m in messages -%}{{- m.role ~ '\\n' ~ ('\\n' if m.role == 'assistant') ~ m.content ~ eos_token -}}
+      {%- endfor -%}{{- 'assistant\\n' if add_generation_prompt -}}
+      """
+    let made = try toyMaker("spaced", source: source).examples(line: #"{"question": "Q", "answer": "A"}"#)
     let example = try #require(made.examples.first)
-    #expect(example.targets == [Toy.blankLine] + Toy.ids("A") + [Toy.turnEnd])
+    #expect(example.targets == [Toy.blankLine] + Toy.ids("A") + [Toy.end])
     #expect(example.tokens.suffix(4) == Toy.ids("t") + example.targets)
   }
 

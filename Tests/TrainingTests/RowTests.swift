@@ -28,6 +28,7 @@ import Text
     #expect(
       try row(#"{"prompt": "P", "completion": "C"}"#)
         == DataRow(kind: .promptCompletion, content: .completion(prompt: "P", completion: "C")))
+    #expect(try row(#"{"question": " Q ", "answer": " \n　A "}"#).content == turn(" Q ", "A "))
     #expect(try row(#"{"text": "T"}"#) == DataRow(kind: .text, content: .note("T")))
   }
 

@@ -118,12 +118,12 @@ public struct ExampleCounts: Sendable, Equatable {
 
 /// What became of all files of a data set.
 public struct DataReport: Sendable, Equatable {
-  /// The most problems that are kept.
-  public static let problemLimit = 20
+  /// The most problems that are kept, of one file and of all.
+  public static let problemLimits = (file: 5, all: 50)
 
   /// The files, in the order read; those to measure on first.
   public internal(set) var files: [FileReport] = []
-  /// The first problems.
+  /// The first problems of each file.
   public internal(set) var problems: [DataProblem] = []
   /// How many problems there are.
   public internal(set) var problemCount = 0

@@ -101,7 +101,7 @@ extension DataRow {
       }
       guard !content.utf8.contains(0) else { throw .nul }
       guard role != "assistant" || !content.isBlank else { throw .emptyAnswer("message \(index + 1)") }
-      messages.append(ChatMessage(role: role, content: content))
+      messages.append(role == "assistant" ? .answer(content) : ChatMessage(role: role, content: content))
     }
     guard messages.contains(where: { $0.role == "assistant" }) else {
       throw .unknownRow("no message is an answer: none has the role \"assistant\"")
@@ -117,7 +117,16 @@ extension RowContent {
   ) throws(DataProblem.Reason) -> RowContent {
     guard !question.isBlank else { throw .emptyText("the question") }
     guard !answer.isBlank else { throw .emptyAnswer("\"\(key)\"") }
-    return .dialogue([ChatMessage(role: "user", content: question), ChatMessage(role: "assistant", content: answer)])
+    return .dialogue([ChatMessage(role: "user", content: question), .answer(answer)])
+  }
+}
+
+extension ChatMessage {
+  /// The answer `text`, without white space at its beginning: it would run together with the line end that opens the
+  /// answer into tokens that a model asked for an answer never has to give.
+  fileprivate static func answer(_ text: String) -> ChatMessage {
+    let start = text.unicodeScalars.firstIndex { !$0.properties.isWhitespace } ?? text.endIndex
+    return ChatMessage(role: "assistant", content: String(text[start...]))
   }
 }
 

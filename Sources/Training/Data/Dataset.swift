@@ -105,6 +105,8 @@ private struct ExampleCollector {
   private mutating func note(_ problem: DataProblem, file: Int) {
     report.files[file].bad += 1
     report.problemCount += 1
-    if report.problems.count < DataReport.problemLimit { report.problems.append(problem) }
+    let limits = DataReport.problemLimits
+    guard report.files[file].bad <= limits.file, report.problems.count < limits.all else { return }
+    report.problems.append(problem)
   }
 }
