@@ -16,8 +16,9 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: [
-    .executableTarget(name: "hypnos", dependencies: ["Console", "Generation", "CSystem", argumentParser]),
+    .executableTarget(name: "hypnos", dependencies: ["Console", "Training", "Generation", "CSystem", argumentParser]),
     .target(name: "Console", dependencies: ["Generation", "CReadline", "CSystem"]),
+    .target(name: "Training", dependencies: ["Generation", "Model", "Text"]),
     .target(name: "Generation", dependencies: ["Model", crypto]),
     .target(name: "Model", dependencies: ["GGUF", "Compute", "Text", crypto]),
     .target(name: "Text"),
@@ -35,6 +36,7 @@ let package = Package(
     .testTarget(
       name: "ModelTests", dependencies: ["Model", "GGUF"], resources: [.copy("Fixtures")]),
     .testTarget(name: "GenerationTests", dependencies: ["Generation", "Model", "GGUF", "Compute"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console"]),
     .testTarget(name: "ProgramTests"),
   ],

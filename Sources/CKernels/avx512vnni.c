@@ -58,11 +58,11 @@ ALWAYS_INLINE __m512i add_bits(__m512i codes, __mmask64 where, int value) {
   return _mm512_mask_add_epi8(codes, where, codes, _mm512_set1_epi8((char)value));
 }
 
-typedef uint16_t words __attribute__((vector_size(64)));
+typedef uint16_t indices __attribute__((vector_size(64)));
 
 // The 16-bit words `index` of a group: those below 32 from its first 64 bytes, the rest from the 64 bytes that end
 // `last` words after its start.
-ALWAYS_INLINE __m512i pick_words(const uint8_t *group, int last, words index) {
+ALWAYS_INLINE __m512i pick_words(const uint8_t *group, int last, indices index) {
   __m512i first = _mm512_loadu_si512(group), second = _mm512_loadu_si512(group + 2 * (last - 32));
   return _mm512_permutex2var_epi16(first, (__m512i)index, second);
 }
@@ -78,7 +78,7 @@ ALWAYS_INLINE void split_nibbles(const uint8_t *group, int size, int header, __m
 #define EIGHT(b) \
   WORD(b, 0), WORD(b, 1), WORD(b, 2), WORD(b, 3), WORD(b, 4), WORD(b, 5), WORD(b, 6), WORD(b, 7)
 #define WORD(b, j) word_index(b * size + header + j, 4 * size)
-  words index = {EIGHT(0), EIGHT(1), EIGHT(2), EIGHT(3)};
+  indices index = {EIGHT(0), EIGHT(1), EIGHT(2), EIGHT(3)};
 #undef WORD
 #undef EIGHT
   __m512i x = pick_words(group, 4 * size, index), mask = _mm512_set1_epi8(15);
@@ -91,7 +91,7 @@ ALWAYS_INLINE void small_scales(const uint8_t *const rows[4], int size, int mini
   int last = size > 12 ? 64 : 4 * size;
 #define FOUR(b, word) WORD(b, word), WORD(b, word), WORD(b, word), WORD(b, word)
 #define WORD(b, word) word_index(b * size + word, last)
-  words index = {
+  indices index = {
     FOUR(0, 0), FOUR(1, 0), FOUR(2, 0), FOUR(3, 0), FOUR(0, 1), FOUR(1, 1), FOUR(2, 1), FOUR(3, 1)};
 #undef WORD
 #undef FOUR

@@ -36,7 +36,6 @@ public struct PromptBuilder {
   /// The template in use; nil for a base model.
   public let template: ChatTemplate?
   private let modelName: String
-  private let controlTokens: [(text: String, search: ByteSearch)]
 
   /// A builder with `template`, or the checkpoint's own where that is nil.
   public init(_ checkpoint: Checkpoint, template: ChatTemplate? = nil) throws(TemplateError) {
@@ -49,19 +48,18 @@ public struct PromptBuilder {
     } else {
       self.template = nil
     }
-    let tokenizer = checkpoint.tokenizer
-    controlTokens = (0..<tokenizer.vocabularySize).filter { tokenizer.isControl($0) }.map { id in
-      let text = Array(tokenizer.text(of: id))
-      return (String(decoding: text, as: UTF8.self), ByteSearch(pattern: text))
-    }
   }
 
-  /// The text of the prompt, special tokens as the template writes them.
-  public func text(_ messages: [ChatMessage]) throws(PromptError) -> String {
+  /// The text of the prompt, special tokens as the template writes them. It ends with what opens an answer if
+  /// `addGenerationPrompt`; `now` is the moment for templates that print one.
+  public func text(
+    _ messages: [ChatMessage], addGenerationPrompt: Bool = true, now: LocalTime = .current()
+  ) throws(PromptError) -> String {
     guard let template else { throw .noTemplate(model: modelName) }
     do {
       return try template.render(
-        messages: messages, addGenerationPrompt: true, variables: PromptBuilder.variables(tokenizer))
+        messages: messages, addGenerationPrompt: addGenerationPrompt, variables: PromptBuilder.variables(tokenizer),
+        now: now)
     } catch {
       throw .template(error)
     }
@@ -77,9 +75,11 @@ public struct PromptBuilder {
     return variables
   }
 
-  /// The prompt's tokens.
-  public func tokens(_ messages: [ChatMessage]) throws(PromptError) -> [Int32] {
-    let text = Array(try self.text(messages).utf8)
+  /// The prompt's tokens; see `text` for the arguments.
+  public func tokens(
+    _ messages: [ChatMessage], addGenerationPrompt: Bool = true, now: LocalTime = .current()
+  ) throws(PromptError) -> [Int32] {
+    let text = Array(try self.text(messages, addGenerationPrompt: addGenerationPrompt, now: now).utf8)
     var ids: [Int32] = []
     var start = 0
     for range in try plainRanges(of: messages, in: text) {
@@ -102,10 +102,11 @@ public struct PromptBuilder {
     var from = 0
     for message in messages {
       let content = Array(message.content.utf8)
-      guard let token = controlTokens.first(where: { $0.search.first(in: content) != nil }) else { continue }
+      let ids = tokenizer.encode(content, parseSpecial: true, addBeginning: false)
+      guard let control = ids.first(where: { tokenizer.isControl(Int($0)) }) else { continue }
       let trimmed = content.trimmed()
       guard let found = ByteSearch(pattern: trimmed).first(in: text, from: from) else {
-        throw .specialTokenInMessage(token.text)
+        throw .specialTokenInMessage(String(decoding: tokenizer.text(of: Int(control)), as: UTF8.self))
       }
       ranges.append(found)
       from = found.upperBound

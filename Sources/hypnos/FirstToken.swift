@@ -70,7 +70,7 @@ struct BenchFirstToken: ParsableCommand {
     _ = try? PromptBuilder(checkpoint)
     let prompt = (0..<FirstToken.promptLength).map { Int32(($0 * 7919 + 13) % checkpoint.vocabularySize) }
     let logits = try session.advance(to: prompt)
-    try Output.write("\(LogProbabilities.top(1, of: logits)[0].token) ")
+    try Output.write("\(logits.largestColumn(row: 0)) ")
     let status = KernelText("/proc/self/status")
     let figures = ["VmHWM", "RssAnon"].compactMap { status.bytes($0) }
     try Output.write(figures.map(String.init).joined(separator: " ") + "\n")

@@ -1,0 +1,54 @@
+// Finding the files of the training data: those that were named, and all in the folders that were, in an order that
+// does not depend on the file system.
+import Glibc
+
+enum DataFolder {
+  /// The files at `paths`, folders taken with all below them, sorted by name within each folder. Hidden entries of
+  /// folders are left out. Each file comes once, however many names or links lead to it, so links may run in circles.
+  /// Throws `unreadable` for what cannot be looked at.
+  static func files(at paths: [String]) throws(DataError) -> [String] {
+    var files: [String] = []
+    var visited: Set<Identity> = []
+    // A stack of what is still to visit, the next one last: folders may be nested deeper than calls.
+    var waiting = Array(paths.reversed())
+    let named = Set(paths)
+    while let path = waiting.popLast() {
+      var status = stat()
+      guard stat(path, &status) == 0 else {
+        // A dangling link inside a folder is nobody's wish.
+        if errno == ENOENT && !named.contains(path) { continue }
+        throw .unreadable(path: path, code: errno)
+      }
+      guard visited.insert(Identity(device: UInt64(status.st_dev), node: UInt64(status.st_ino))).inserted else {
+        continue
+      }
+      if status.st_mode & S_IFMT == S_IFDIR {
+        waiting += try entries(of: path).reversed()
+      } else if status.st_mode & S_IFMT == S_IFREG || named.contains(path) {
+        files.append(path)
+      }
+    }
+    return files
+  }
+
+  /// What tells files apart, whatever their names.
+  private struct Identity: Hashable {
+    let device: UInt64
+    let node: UInt64
+  }
+
+  /// The paths of the visible entries of `folder`, sorted by their bytes.
+  private static func entries(of folder: String) throws(DataError) -> [String] {
+    let prefix = folder.hasSuffix("/") ? folder : folder + "/"
+    let pattern = prefix.map { "*?[]\\".contains($0) ? "\\\($0)" : String($0) }.joined() + "*"
+    var matches = glob_t()
+    defer { globfree(&matches) }
+    switch glob(pattern, GLOB_ERR | GLOB_NOSORT, nil, &matches) {
+    case 0: break
+    case GLOB_NOMATCH: return []
+    default: throw .unreadable(path: folder, code: errno == 0 ? EIO : errno)
+    }
+    let paths = (0..<Int(matches.gl_pathc)).compactMap { matches.gl_pathv[$0].map { String(cString: $0) } }
+    return paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+}
