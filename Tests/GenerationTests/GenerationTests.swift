@@ -106,11 +106,11 @@ import Testing
     options.topK = 0
     options.topP = 0.9
     var nucleus = Sampler(options)
-    #expect(draws(200, &nucleus).allSatisfy([1, 2].contains))
+    #expect(draws(200, &nucleus).allSatisfy { [1, 2].contains($0) })
     options.topP = 1
     options.minP = 0.5
     var likely = Sampler(options)
-    #expect(draws(200, &likely).allSatisfy([1, 2].contains))
+    #expect(draws(200, &likely).allSatisfy { [1, 2].contains($0) })
   }
 }
 
