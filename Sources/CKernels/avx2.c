@@ -9,6 +9,9 @@
 
 #define ATTEND_SUMS 6
 #include "floats.h"
+
+enum { GRADIENT_ROWS = 6, GRADIENT_VECTORS = 1 };
+#include "gradients.h"
 #define HYPNOS_PEAK_AVX2
 #include "limits.h"
 

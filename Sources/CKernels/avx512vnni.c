@@ -11,6 +11,9 @@
 
 #define ATTEND_SUMS 24
 #include "floats.h"
+
+enum { GRADIENT_ROWS = 8, GRADIENT_VECTORS = 2 };
+#include "gradients.h"
 #define HYPNOS_PEAK_VNNI
 #include "limits.h"
 

@@ -14,6 +14,7 @@ typedef int32_t ints __attribute__((vector_size(64)));
 typedef float floats_anywhere __attribute__((vector_size(64), aligned(4)));
 enum { ATTEND_VECTORS = 8 };
 typedef int8_t bytes16 __attribute__((vector_size(16), aligned(1)));
+typedef uint8_t ubytes16 __attribute__((vector_size(16), aligned(1)));
 
 ALWAYS_INLINE floats load_halves(const uint16_t *p);
 ALWAYS_INLINE void store_halves(uint16_t *p, floats x);
@@ -606,6 +607,7 @@ static void decode(int format, const uint8_t *row, size_t width, float *out) {
   .quantize = quantize, .multiply_floats = multiply_floats, .add_low_rank = add_low_rank, .decode = decode, \
   .rms_norm = rms_norm, .add = add, .scale = scale, .silu_multiply = silu_multiply, \
   .gelu_multiply = gelu_multiply, .rotate = rotate, \
-  .store_key = store_key, .store_value = store_value, .attend = attend, .merge = merge
+  .store_key = store_key, .store_value = store_value, .attend = attend, .merge = merge, \
+  .multiply_add = multiply_add, .decode_rows = decode_rows
 
 #endif

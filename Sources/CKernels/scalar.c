@@ -1,6 +1,9 @@
 // The plain kernels: what every processor runs, and the definition the others are tested against.
 #define ATTEND_SUMS 8
 #include "floats.h"
+
+enum { GRADIENT_ROWS = 2, GRADIENT_VECTORS = 1 };
+#include "gradients.h"
 #include "limits.h"
 
 ALWAYS_INLINE floats load_halves(const uint16_t *p) {

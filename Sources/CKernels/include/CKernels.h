@@ -117,6 +117,17 @@ typedef struct {
   void (*attend)(
     int cache, const float *queries, size_t query_count, size_t size, const void *keys, const void *values,
     const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch);
+  // c[i * c_row + j] += sum over p of a[i * a_row + p * a_step] * b[p * b_row + j], for i < m, j < n, p < k in this
+  // order, by fused multiply-adds. Strides in floats; a may be read transposed through its two.
+  void (*multiply_add)(
+    size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row, float *c,
+    size_t c_row);
+  // Decodes the values `first` to `first + count` of some rows in any format; `first` is a multiple of 128, and so is
+  // `count` unless it reaches the end of the rows.
+  void (*decode_rows)(
+    int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t first, size_t count, float *out,
+    size_t out_row);
+
   // Merges a chunk's partial result into what earlier chunks gave.
   void (*merge)(
     float *maximum, float *sum, float *output, float chunk_maximum, float chunk_sum, const float *chunk_output,
