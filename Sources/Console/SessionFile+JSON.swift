@@ -1,6 +1,7 @@
 // The session file's format, read and written:
 // {"format": "hypnos-session", "version": 1, "model": {"name", "fingerprint"}, "settings": {name: text},
-//  "adapters": [{"path", "scale"}]?, "dropped": exchanges no longer given to the model, "messages": [{"role", "content", "finish"?}]}
+//  "adapters": [{"path", "scale"}]?, "dropped": exchanges no longer given to the model,
+//  "messages": [{"role", "content", "finish"?}]}
 import Text
 
 extension SessionFile {
