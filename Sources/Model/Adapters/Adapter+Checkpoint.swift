@@ -43,7 +43,7 @@ extension Adapter {
 
 extension Weights {
   /// The weight that `target` names, or nil when the model has no such layer.
-  func projection(_ target: AdapterTarget) -> WeightMatrix? {
+  package func projection(_ target: AdapterTarget) -> WeightMatrix? {
     guard layers.indices.contains(target.layer) else { return nil }
     let layer = layers[target.layer]
     return switch target.projection {
