@@ -2,23 +2,25 @@
 // follows from the data, the settings and the step's number, so that a step's number is all a run must remember.
 
 /// The steps of one stage.
-struct StagePlan {
+public struct StagePlan {
   /// The most steps of a stage, which keeps their count and the history of a run within bounds.
   static let stepLimit = 1 << 24
 
-  let stage: TrainingStage
+  /// The stage.
+  public let stage: TrainingStage
   /// Steps of a whole epoch; its last may be smaller than the others.
-  let stepsPerEpoch: Int
+  public let stepsPerEpoch: Int
   /// Steps of the stage.
-  let steps: Int
+  public let steps: Int
   /// The held-out sequences, the same every time.
-  let heldOut: [PackedSequence]
+  public let heldOut: [PackedSequence]
   private let settings: TrainingSettings
   private let packing: Packing
   private let evaluationInterval: Int
   private var epoch: (number: Int, sequences: [PackedSequence])?
 
-  init(_ stage: TrainingStage, settings: TrainingSettings) {
+  /// The steps of `stage`.
+  public init(_ stage: TrainingStage, settings: TrainingSettings) {
     self.stage = stage
     self.settings = settings
     packing = Packing(stage.training, sequenceLength: settings.sequenceLength)
@@ -32,7 +34,7 @@ struct StagePlan {
   }
 
   /// The sequences of step `step`, counted from 0.
-  mutating func sequences(step: Int) -> ArraySlice<PackedSequence> {
+  public mutating func sequences(step: Int) -> ArraySlice<PackedSequence> {
     let number = step / stepsPerEpoch
     if epoch?.number != number {
       epoch = (number, packing.sequences(seed: settings.seed, epoch: number))
@@ -55,8 +57,14 @@ struct StagePlan {
   }
 
   /// Tokens of all its steps, the last epoch's by its part.
-  var tokenCount: Int {
+  public var tokenCount: Int {
     let epochTokens = stage.training.reduce(0) { $0 + $1.tokens.count }
     return Int(Double(epochTokens) * Double(steps) / Double(stepsPerEpoch))
+  }
+
+  /// Tokens of all looks at the held-out loss.
+  public var heldOutTokenCount: Int {
+    let looks = (0...steps).count(where: evaluates(after:))
+    return looks * heldOut.reduce(0) { $0 + $1.tokenCount }
   }
 }
