@@ -44,9 +44,10 @@ struct FinetunePlan {
     options.heldOut = try command.data.heldOut()
     options.skipsBadRows = command.data.skipBad
     options.seed = settings.seed
-    datasets = try arguments.map {
+    let datasets = try arguments.map {
       try Dataset(reading: $0.paths, maker: maker, options: options, isCancelled: hypnos_interrupted)
     }
+    self.datasets = datasets
     stages = arguments.indices.map { index in
       TrainingStage(
         name: names[index], epochs: epochs[index], rate: rates[index], training: datasets[index].training,
