@@ -38,7 +38,7 @@ let package = Package(
     .testTarget(name: "GenerationTests", dependencies: ["Generation", "Model", "GGUF", "Compute"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console"]),
-    .testTarget(name: "ProgramTests"),
+    .testTarget(name: "ProgramTests", dependencies: ["GGUF"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -58,6 +58,22 @@ final class PipedProgram {
     return String(decoding: shown[..<end], as: UTF8.self)
   }
 
+  /// The messages up to and with the first that has `text` in it, which are taken out of what `finish` returns.
+  @discardableResult
+  func waitForMessage(_ text: String) throws -> String {
+    func seen() -> String { String(decoding: complained, as: UTF8.self) }
+    try pump(until: { seen().contains(text + "\n") || errors < 0 }, what: text)
+    guard let found = seen().range(of: text + "\n") else {
+      throw ProgramError.timedOut(waitingFor: text, seen: seen())
+    }
+    let upTo = String(seen()[..<found.upperBound])
+    complained.removeFirst(upTo.utf8.count)
+    return upTo
+  }
+
+  /// Sends the program `signal`.
+  func send(_ signal: Int32) { kill(process, signal) }
+
   /// Goes away as the reader of the output.
   func closeOutput() {
     close(output)
