@@ -160,6 +160,7 @@ static void multiply_columns(
     } \
     panel p = panel_in(scratch, width); \
     panel_function function = PANEL_FOR(bits, halves, minimum); \
+    prefetch_lines(rows, (row_count < PANEL_ROWS ? row_count : PANEL_ROWS) * row_bytes); \
     for (size_t r = 0; r < row_count; r += PANEL_ROWS) { \
       size_t count = row_count - r < PANEL_ROWS ? row_count - r : PANEL_ROWS; \
       for (size_t first = 0; first < count; first += FILL_ROWS) \
