@@ -626,6 +626,6 @@ static void decode(int format, const uint8_t *row, size_t width, float *out) {
   .rms_norm = rms_norm, .add = add, .scale = scale, .silu_multiply = silu_multiply, \
   .gelu_multiply = gelu_multiply, .rotate = rotate, \
   .store_key = store_key, .store_value = store_value, .attend = attend, .merge = merge, \
-  .multiply_add = multiply_add, .decode_rows = decode_rows
+  HYPNOS_GRADIENT_KERNELS
 
 #endif

@@ -1,6 +1,6 @@
-// What training needs beside generation: products of float32 matrices and rows of weights decoded to float32. Written
-// once over vectors of sixteen, like floats.h, and included by each instruction set's file after it; GRADIENT_ROWS and
-// GRADIENT_VECTORS are the sums its registers hold.
+// What training needs beside generation: products of float32 matrices, rows of weights decoded to float32, and the
+// backward twins of the loops in floats.h. Written once over vectors of sixteen, like those, and included by each
+// instruction set's file after them; GRADIENT_ROWS and GRADIENT_VECTORS are the sums its registers hold.
 #ifndef HYPNOS_GRADIENTS_H
 #define HYPNOS_GRADIENTS_H
 
@@ -128,5 +128,138 @@ static void decode_rows(
     default: decode_plain_rows(format, rows, row_bytes, row_count, first, count, out, out_row); break;
   }
 }
+
+// Calls BODY(load, store) for whole vectors, with `i` where each starts, and once for what is left of `count` values.
+#define FOR_VECTORS(count, BODY) \
+  do { \
+    size_t i = 0, rest = (count) % 16; \
+    for (; i + 16 <= (count); i += 16) BODY(LOAD_WHOLE, STORE_WHOLE); \
+    if (rest) BODY(LOAD_REST, STORE_REST); \
+  } while (0)
+#define LOAD_WHOLE(p) load((p) + i)
+#define STORE_WHOLE(p, x) store((p) + i, x)
+#define LOAD_REST(p) load_part((p) + i, rest)
+#define STORE_REST(p, x) store_part((p) + i, x, rest)
+
+static float largest(const float *values, size_t count) {
+  floats most = splat(-INFINITY);
+  size_t i = 0;
+  for (; i + 16 <= count; i += 16) most = choose(load(values + i) > most, load(values + i), most);
+  float result = -INFINITY;
+  for (int lane = 0; lane < 16; lane++) result = most[lane] > result ? most[lane] : result;
+  for (; i < count; i++) result = values[i] > result ? values[i] : result;
+  return result;
+}
+
+static float exponentials(float *values, float factor, float shift, size_t count) {
+  floats sums = {};
+  size_t i = 0;
+  for (; i + 16 <= count; i += 16) {
+    floats x = exponential(fused(load(values + i), splat(factor), splat(-shift)));
+    store(values + i, x);
+    sums += x;
+  }
+  float sum = add_lanes(sums);
+  for (; i < count; i++) sum += values[i] = exponential1(__builtin_fmaf(values[i], factor, -shift));
+  return sum;
+}
+
+static void softmax_backward(const float *probabilities, float *gradients, float factor, size_t count) {
+  floats sums = {};
+#define SUM(LOAD, STORE) sums = fused(LOAD(probabilities), LOAD(gradients), sums)
+  FOR_VECTORS(count, SUM);
+#undef SUM
+  floats mean = splat(add_lanes(sums));
+#define SET(LOAD, STORE) \
+  STORE(gradients, LOAD(probabilities) * (LOAD(gradients) - mean) * splat(factor))
+  FOR_VECTORS(count, SET);
+#undef SET
+}
+
+static void rms_norm_backward(
+  const float *values, const float *weights, float epsilon, size_t width, float *gradients) {
+  floats squares = {}, products = {};
+#define SUM(LOAD, STORE) \
+  do { \
+    floats x = LOAD(values); \
+    squares = fused(x, x, squares); \
+    products = fused(x, LOAD(gradients) * LOAD(weights), products); \
+  } while (0)
+  FOR_VECTORS(width, SUM);
+#undef SUM
+  float factor = 1.0f / sqrtf(add_lanes(squares) / (float)width + epsilon);
+  floats along = splat(add_lanes(products) / (float)width * factor * factor);
+#define SET(LOAD, STORE) \
+  STORE(gradients, (LOAD(gradients) * LOAD(weights) - LOAD(values) * along) * splat(factor))
+  FOR_VECTORS(width, SET);
+#undef SET
+}
+
+// The activation's value and its derivative.
+typedef struct { floats value, slope; } value_and_slope;
+
+ALWAYS_INLINE value_and_slope silu_and_slope(floats x) {
+  floats sigmoid = splat(1.0f) / (splat(1.0f) + exponential(-x));
+  return (value_and_slope){x * sigmoid, sigmoid * fused(x, splat(1.0f) - sigmoid, splat(1.0f))};
+}
+
+ALWAYS_INLINE value_and_slope gelu_and_slope(floats x) {
+  floats cubic = splat(0.044715f) * x * x, twice = splat(1.5957691216f);
+  floats sigmoid = splat(1.0f) / (splat(1.0f) + exponential(-twice * x * (cubic + splat(1.0f))));
+  floats inner = twice * fused(splat(3.0f), cubic, splat(1.0f));
+  return (value_and_slope){x * sigmoid, sigmoid * fused(x * inner, splat(1.0f) - sigmoid, splat(1.0f))};
+}
+
+#define GATED_BACKWARD(name, function) \
+  static void name(const float *gradients, float *gate, float *up, size_t width) { \
+    FOR_VECTORS(width, GATED_STEP_##function); \
+  }
+#define GATED_STEP(function, LOAD, STORE) \
+  do { \
+    value_and_slope activation = function(LOAD(gate)); \
+    floats gradient = LOAD(gradients), factor = LOAD(up); \
+    STORE(gate, gradient * factor * activation.slope); \
+    STORE(up, gradient * activation.value); \
+  } while (0)
+#define GATED_STEP_silu_and_slope(LOAD, STORE) GATED_STEP(silu_and_slope, LOAD, STORE)
+#define GATED_STEP_gelu_and_slope(LOAD, STORE) GATED_STEP(gelu_and_slope, LOAD, STORE)
+GATED_BACKWARD(silu_multiply_backward, silu_and_slope)
+GATED_BACKWARD(gelu_multiply_backward, gelu_and_slope)
+#undef GATED_BACKWARD
+#undef GATED_STEP
+#undef GATED_STEP_silu_and_slope
+#undef GATED_STEP_gelu_and_slope
+
+typedef uint32_t unsigneds __attribute__((vector_size(64)));
+
+// MurmurHash3's finalizer: every bit of the result depends on every bit of x.
+ALWAYS_INLINE unsigneds mixed(unsigneds x) {
+  x = (x ^ x >> 16) * 0x85ebca6bu;
+  x = (x ^ x >> 13) * 0xc2b2ae35u;
+  return x ^ x >> 16;
+}
+
+static void drop(float *values, uint64_t key, uint32_t threshold, float factor, size_t width) {
+  const unsigneds lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+#define SET(LOAD, STORE) \
+  do { \
+    unsigneds random = mixed(mixed(lanes + (uint32_t)i + (uint32_t)key) ^ (uint32_t)(key >> 32)); \
+    STORE(values, choose((ints)(random >= threshold), LOAD(values) * splat(factor), (floats){})); \
+  } while (0)
+  FOR_VECTORS(width, SET);
+#undef SET
+}
+
+#undef FOR_VECTORS
+#undef LOAD_WHOLE
+#undef STORE_WHOLE
+#undef LOAD_REST
+#undef STORE_REST
+
+// The entries of a table.
+#define HYPNOS_GRADIENT_KERNELS \
+  .multiply_add = multiply_add, .decode_rows = decode_rows, .largest = largest, .exponentials = exponentials, \
+  .softmax_backward = softmax_backward, .rms_norm_backward = rms_norm_backward, \
+  .silu_multiply_backward = silu_multiply_backward, .gelu_multiply_backward = gelu_multiply_backward, .drop = drop
 
 #endif

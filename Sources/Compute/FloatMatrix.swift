@@ -65,7 +65,13 @@ public final class FloatMatrix: @unchecked Sendable {
   }
 
   /// All values, row after row.
-  var all: [Float] { Array(UnsafeBufferPointer(start: base, count: rows * width)) }
+  var all: [Float] {
+    get { Array(UnsafeBufferPointer(start: base, count: rows * width)) }
+    set {
+      precondition(newValue.count == rows * width, "the matrix's size")
+      newValue.withUnsafeBufferPointer { base.update(from: $0.baseAddress!, count: newValue.count) }
+    }
+  }
 
   /// Whether every value of row `index` is finite.
   public func isFinite(row index: Int) -> Bool {

@@ -37,6 +37,16 @@ public struct WeightMatrix: Sendable {
     return (region.pointer + index * rowBytes).assumingMemoryBound(to: UInt8.self)
   }
 
+  /// The rows `range` as a matrix of their own.
+  public func rows(_ range: Range<Int>) -> WeightMatrix {
+    guard !range.isEmpty, range.lowerBound >= 0, range.upperBound <= rows,
+      let part = region.file.region(
+        at: region.offset + range.lowerBound * rowBytes, length: range.count * rowBytes),
+      let matrix = WeightMatrix(name: name, format: format, rows: range.count, width: width, region: part)
+    else { preconditionFailure("rows of the weights") }
+    return matrix
+  }
+
   /// Where in the file the first scale lies that is not finite, as a byte offset, or nil when all are.
   public func firstBrokenScale(_ kernels: KernelSet) -> Int? {
     let values = FloatMatrix(rows: 1, width: width)

@@ -15,13 +15,13 @@ public enum Architecture: String, CaseIterable, Sendable {
 
   /// Which values of a head are rotated together. Llama checkpoints are stored with their rows permuted so that
   /// neighbours belong together.
-  var rotaryPairing: RotaryPairing { self == .llama ? .neighbours : .halves }
+  package var rotaryPairing: RotaryPairing { self == .llama ? .neighbours : .halves }
 
   /// The feed-forward network's activation.
-  var activation: GatedActivation { self == .gemma3 ? .gelu : .silu }
+  package var activation: GatedActivation { self == .gemma3 ? .gelu : .silu }
 
   /// Whether embeddings are multiplied by the square root of their width.
-  var scalesEmbeddings: Bool { self == .gemma3 }
+  package var scalesEmbeddings: Bool { self == .gemma3 }
 
   /// Whether each head's queries and keys have a norm.
   var normalizesHeads: Bool { self == .qwen3 || self == .gemma3 }

@@ -16,7 +16,8 @@ public final class Checkpoint {
   public let templateSource: String?
   /// The inner loops it will be run with.
   public let kernels: KernelSet
-  let weights: Weights
+  /// Its tensors.
+  package let weights: Weights
 
   /// Opens and checks the checkpoint at `path`.
   public init(path: String, kernels: KernelSet) throws(ModelError) {
@@ -71,7 +72,7 @@ public final class Checkpoint {
   }
 
   /// Looks for the weight that made a computation not finite.
-  func explainNotFinite() -> ModelError {
+  package func explainNotFinite() -> ModelError {
     let loader = TensorLoader(file: file, kernels: kernels)
     for tensor in file.tensors {
       let rows = tensor.shape.dropFirst().reduce(1, *)

@@ -28,7 +28,7 @@ public struct Hyperparameters: Sendable {
   /// What products of queries and keys are multiplied with.
   public let attentionScale: Float
   /// The rotary embedding.
-  let rotary: RotaryParameters
+  package let rotary: RotaryParameters
 
   /// Whether layer `index` sees only the sliding window.
   public func isLocal(layer index: Int) -> Bool {

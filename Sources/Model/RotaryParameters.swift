@@ -3,9 +3,9 @@
 import Glibc
 
 /// The frequencies of the rotary embedding and their scaling.
-struct RotaryParameters: Sendable {
+package struct RotaryParameters: Sendable {
   /// How many values of each head are rotated.
-  let size: Int
+  package let size: Int
   /// The base of the geometric series of frequencies.
   let base: Double
   /// The base in layers with a sliding window, where nothing is stretched.
@@ -49,7 +49,7 @@ struct RotaryParameters: Sendable {
   /// - Parameters:
   ///   - factors: the checkpoint's own divisor of each frequency, if it has any.
   ///   - isLocal: whether for layers with a sliding window.
-  func frequencies(factors: [Float]?, isLocal: Bool) -> (frequencies: [Double], magnitude: Double) {
+  package func frequencies(factors: [Float]?, isLocal: Bool) -> (frequencies: [Double], magnitude: Double) {
     var frequencies = (0..<size / 2).map { pow(isLocal ? localBase : base, -2 * Double($0) / Double(size)) }
     if let factors { for index in frequencies.indices { frequencies[index] /= Double(factors[index]) } }
     guard !isLocal else { return (frequencies, 1) }

@@ -207,15 +207,17 @@ public final class Transformer {
 }
 
 /// Frequencies of the rotary embedding and the magnitude of its cosines and sines.
-private struct Angles {
+package struct Angles {
   let frequencies: [Double]
   let magnitude: Double
 
-  init(_ pair: (frequencies: [Double], magnitude: Double)) {
+  /// What `RotaryParameters.frequencies` gives.
+  package init(_ pair: (frequencies: [Double], magnitude: Double)) {
     (frequencies, magnitude) = pair
   }
 
-  func set(_ position: Int, row: Int, of angles: RotaryAngles) {
+  /// Sets row `row` of `angles` to those of `position`.
+  package func set(_ position: Int, row: Int, of angles: RotaryAngles) {
     let turned = frequencies.map { $0 * Double(position) }
     angles.set(
       row: row, cosines: turned.map { Float(cos($0) * magnitude) }, sines: turned.map { Float(sin($0) * magnitude) })

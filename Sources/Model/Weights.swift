@@ -4,33 +4,33 @@ import Compute
 import GGUF
 
 /// One transformer layer's tensors.
-struct LayerWeights {
-  let attentionNorm: FloatMatrix
-  let query: WeightMatrix
-  let key: WeightMatrix
-  let value: WeightMatrix
-  let output: WeightMatrix
-  let queryBias: FloatMatrix?
-  let keyBias: FloatMatrix?
-  let valueBias: FloatMatrix?
-  let outputBias: FloatMatrix?
-  let queryNorm: FloatMatrix?
-  let keyNorm: FloatMatrix?
-  let attentionOutputNorm: FloatMatrix?
-  let feedForwardNorm: FloatMatrix
-  let gate: WeightMatrix
-  let up: WeightMatrix
-  let down: WeightMatrix
-  let feedForwardOutputNorm: FloatMatrix?
+package struct LayerWeights {
+  package let attentionNorm: FloatMatrix
+  package let query: WeightMatrix
+  package let key: WeightMatrix
+  package let value: WeightMatrix
+  package let output: WeightMatrix
+  package let queryBias: FloatMatrix?
+  package let keyBias: FloatMatrix?
+  package let valueBias: FloatMatrix?
+  package let outputBias: FloatMatrix?
+  package let queryNorm: FloatMatrix?
+  package let keyNorm: FloatMatrix?
+  package let attentionOutputNorm: FloatMatrix?
+  package let feedForwardNorm: FloatMatrix
+  package let gate: WeightMatrix
+  package let up: WeightMatrix
+  package let down: WeightMatrix
+  package let feedForwardOutputNorm: FloatMatrix?
 }
 
 /// All tensors of a model.
-struct Weights {
-  let embedding: WeightMatrix
-  let layers: [LayerWeights]
-  let outputNorm: FloatMatrix
-  let head: WeightMatrix
-  let rotaryFactors: [Float]?
+package struct Weights {
+  package let embedding: WeightMatrix
+  package let layers: [LayerWeights]
+  package let outputNorm: FloatMatrix
+  package let head: WeightMatrix
+  package let rotaryFactors: [Float]?
 
   init(_ file: GGUFFile, _ parameters: Hyperparameters, kernels: KernelSet) throws(ModelError) {
     let loader = TensorLoader(file: file, kernels: kernels)

@@ -117,6 +117,12 @@ typedef struct {
   void (*attend)(
     int cache, const float *queries, size_t query_count, size_t size, const void *keys, const void *values,
     const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch);
+  // Merges a chunk's partial result into what earlier chunks gave.
+  void (*merge)(
+    float *maximum, float *sum, float *output, float chunk_maximum, float chunk_sum, const float *chunk_output,
+    size_t size);
+
+  // For training.
   // c[i * c_row + j] += sum over p of a[i * a_row + p * a_step] * b[p * b_row + j], for i < m, j < n, p < k in this
   // order, by fused multiply-adds. Strides in floats; a may be read transposed through its two.
   void (*multiply_add)(
@@ -127,11 +133,24 @@ typedef struct {
   void (*decode_rows)(
     int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t first, size_t count, float *out,
     size_t out_row);
-
-  // Merges a chunk's partial result into what earlier chunks gave.
-  void (*merge)(
-    float *maximum, float *sum, float *output, float chunk_maximum, float chunk_sum, const float *chunk_output,
-    size_t size);
+  // The largest of `count` values, -infinity when there are none; NaN counts as none.
+  float (*largest)(const float *values, size_t count);
+  // values = exp(values * factor - shift); returns their sum.
+  float (*exponentials)(float *values, float factor, float shift, size_t count);
+  // The backward twins: each takes the gradients of its loop's result and leaves those of its operands in place of
+  // something it was given.
+  // gradients = factor * probabilities * (gradients - sum of probabilities * gradients): of softmax(factor * scores)
+  // by the scores.
+  void (*softmax_backward)(const float *probabilities, float *gradients, float factor, size_t count);
+  // gradients = those by the values of rms_norm(values).
+  void (*rms_norm_backward)(
+    const float *values, const float *weights, float epsilon, size_t width, float *gradients);
+  // gate and up = the gradients by them, of silu(gate) * up.
+  void (*silu_multiply_backward)(const float *gradients, float *gate, float *up, size_t width);
+  // The same of gelu(gate) * up.
+  void (*gelu_multiply_backward)(const float *gradients, float *gate, float *up, size_t width);
+  // Multiplies each value by `factor`, or makes it 0 where a 32-bit hash of `key` and its index is below `threshold`.
+  void (*drop)(float *values, uint64_t key, uint32_t threshold, float factor, size_t width);
 
   // What speeds are held against. Reads `count` bytes and returns the sum of their 64-bit words, so that every byte
   // is fetched; a tail shorter than 256 bytes may be left out.

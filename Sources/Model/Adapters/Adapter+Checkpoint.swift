@@ -43,17 +43,22 @@ extension Adapter {
 
 extension Weights {
   /// The weight that `target` names, or nil when the model has no such layer.
-  func projection(_ target: AdapterTarget) -> WeightMatrix? {
-    guard layers.indices.contains(target.layer) else { return nil }
-    let layer = layers[target.layer]
-    return switch target.projection {
-    case .query: layer.query
-    case .key: layer.key
-    case .value: layer.value
-    case .output: layer.output
-    case .gate: layer.gate
-    case .up: layer.up
-    case .down: layer.down
+  package func projection(_ target: AdapterTarget) -> WeightMatrix? {
+    layers.indices.contains(target.layer) ? layers[target.layer][target.projection] : nil
+  }
+}
+
+extension LayerWeights {
+  /// One of the seven projections.
+  package subscript(_ projection: Projection) -> WeightMatrix {
+    switch projection {
+    case .query: query
+    case .key: key
+    case .value: value
+    case .output: output
+    case .gate: gate
+    case .up: up
+    case .down: down
     }
   }
 }

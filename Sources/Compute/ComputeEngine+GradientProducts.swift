@@ -1,0 +1,155 @@
+// The matrix products of training: the low-rank terms forward and backward, and the backward twin of `multiply`.
+// All are float32 sums in the order of the summed index, so that neither threads nor tiles change a bit.
+import CKernels
+
+/// The backward side of a `Product`: its weight, and the gradients of its outputs.
+public struct BackwardProduct {
+  let weight: WeightMatrix
+  let gradients: FloatMatrix
+
+  /// The product with `weight` [rows, width] whose outputs have `gradients` [columns, rows].
+  public init(_ weight: WeightMatrix, gradients: FloatMatrix) {
+    precondition(gradients.width == weight.rows, "the gradients' width")
+    self.weight = weight
+    self.gradients = gradients
+  }
+}
+
+/// One low-rank term at work: what it is applied to, and where A x goes, which the backward pass needs again.
+public struct LowRankProduct {
+  let term: TrainedLowRank
+  let input: FloatMatrix
+  let reduced: FloatMatrix
+  let output: FloatMatrix
+
+  /// `term` applied to `input` [columns, inputWidth], added to `output` [columns, outputWidth]; `reduced`
+  /// [columns, rank] is scale * A x. Backward, `output` are the gradients of the outputs, those of the inputs are
+  /// added to `input`, and `reduced` are the gradients of A x.
+  public init(_ term: TrainedLowRank, input: FloatMatrix, reduced: FloatMatrix, output: FloatMatrix) {
+    precondition(input.width == term.a.width && output.width == term.b.rows, "the term's shape")
+    precondition(reduced.width == term.rank, "the term's rank")
+    self.term = term
+    self.input = input
+    self.reduced = reduced
+    self.output = output
+  }
+}
+
+extension ComputeEngine {
+  private static let rowsTogether = 32
+
+  /// Adds each low-rank product to its output: `reduced = scale * input A^T`, `output += reduced B^T`.
+  public func addLowRank(_ products: [LowRankProduct], count: Int) {
+    eachPiece(of: count) { rows in
+      for product in products {
+        let (term, reduced) = (product.term, product.reduced)
+        setProduct(product.input, term.aTransposed, rows: rows, times: term.scale, into: reduced)
+        addProduct(reduced, term.bTransposed, rows: rows, to: product.output)
+      }
+    }
+  }
+
+  /// The backward twin of `addLowRank` by the inputs: `reduced = scale * output B`, `input += reduced A`, the latter
+  /// only if `toInputs`. Terms may share their input.
+  public func addLowRankBackward(_ products: [LowRankProduct], count: Int, toInputs: Bool) {
+    eachPiece(of: count) { rows in
+      for product in products {
+        let (term, reduced) = (product.term, product.reduced)
+        setProduct(product.output, term.b, rows: rows, times: term.scale, into: reduced)
+        if toInputs { addProduct(reduced, term.a, rows: rows, to: product.input) }
+      }
+    }
+  }
+
+  /// Adds `left^T right`, summed over the first `count` rows of [rows, m] and [rows, n], to `sums` [m * n]: what the
+  /// gradients of A and of B are.
+  public func addTransposedProduct(_ left: FloatMatrix, _ right: FloatMatrix, count: Int, to sums: inout [Float]) {
+    let (m, n) = (left.width, right.width)
+    precondition(sums.count == m * n && count <= left.rows && count <= right.rows, "shapes of the product")
+    // One of the two is a rank, the other a width, which is shared out.
+    let (high, wide) = m > n ? (64, n) : (m, 128)
+    let across = (n + wide - 1) / wide
+    sums.withUnsafeMutableBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return }
+      pool.run((m + high - 1) / high * across) { item, _ in
+        let (row, column) = (item / across * high, item % across * wide)
+        kernels.table.pointee.multiply_add(
+          min(high, m - row), min(wide, n - column), count, left.base + row, 1, left.width, right.base + column,
+          right.width, base + row * n + column, n)
+      }
+    }
+  }
+
+  /// The backward twin of `multiply`: adds the sum over the products of `gradients * weight` to the first `count`
+  /// rows of `output` [columns, width]. The weights are decoded to float32 a panel at a time, which stays in the
+  /// second-level cache while the columns pass.
+  public func multiplyBackward(_ products: [BackwardProduct], count: Int, addingTo output: FloatMatrix) {
+    precondition(count > 0 && count <= output.rows, "columns of the output")
+    for product in products {
+      precondition(product.weight.width == output.width && count <= product.gradients.rows, "shapes of the product")
+    }
+    let breadth = 128
+    let blocks = (output.width + breadth - 1) / breadth
+    // Every part of the columns decodes the weights for itself, so there are no more than it takes to keep the
+    // threads busy to the end.
+    let wanted = pool.threads == 1 ? 1 : (4 * pool.threads + blocks - 1) / blocks
+    let part = max((count + wanted - 1) / wanted, min(count, 64))
+    let parts = (count + part - 1) / part
+    let scratch = scratch(rows: pool.threads, width: BackwardPanel.depth * breadth)
+    pool.run(blocks * parts) { item, thread in
+      let (first, row) = (item / parts * breadth, item % parts * part)
+      let panel = BackwardPanel(
+        columns: first..<min(first + breadth, output.width), rows: row..<min(row + part, count),
+        memory: scratch.row(thread))
+      for product in products { panel.add(product, to: output, kernels: kernels) }
+    }
+  }
+
+  /// Calls `body` for pieces of `count` rows on all threads.
+  private func eachPiece(of count: Int, _ body: (Range<Int>) -> Void) {
+    let size = Self.rowsTogether
+    pool.run((count + size - 1) / size) { item, _ in body(item * size..<min((item + 1) * size, count)) }
+  }
+
+  /// `output = factor * left right` for some rows.
+  private func setProduct(
+    _ left: FloatMatrix, _ right: FloatMatrix, rows: Range<Int>, times factor: Float, into output: FloatMatrix
+  ) {
+    let values = output.row(rows.lowerBound)
+    values.update(repeating: 0, count: rows.count * output.width)
+    addProduct(left, right, rows: rows, to: output)
+    kernels.table.pointee.scale(values, factor, rows.count * output.width)
+  }
+
+  /// `output += left right` for some rows.
+  private func addProduct(_ left: FloatMatrix, _ right: FloatMatrix, rows: Range<Int>, to output: FloatMatrix) {
+    precondition(left.width == right.rows && right.width == output.width, "shapes of the product")
+    precondition(rows.upperBound <= left.rows && rows.upperBound <= output.rows, "rows of the product")
+    kernels.table.pointee.multiply_add(
+      rows.count, output.width, left.width, left.row(rows.lowerBound), left.width, 1, right.base, right.width,
+      output.row(rows.lowerBound), output.width)
+  }
+}
+
+/// One thread's share of a backward product: some columns of the weights, for some rows of the gradients.
+private struct BackwardPanel: @unchecked Sendable {
+  /// Rows of weights decoded at a time.
+  static let depth = 256
+
+  let columns: Range<Int>
+  let rows: Range<Int>
+  let memory: UnsafeMutablePointer<Float>
+
+  func add(_ product: BackwardProduct, to output: FloatMatrix, kernels: KernelSet) {
+    let (weight, gradients) = (product.weight, product.gradients)
+    for first in stride(from: 0, to: weight.rows, by: Self.depth) {
+      let count = min(Self.depth, weight.rows - first)
+      kernels.table.pointee.decode_rows(
+        Int32(weight.format.rawValue), weight.row(first), weight.rowBytes, count, columns.lowerBound, columns.count,
+        memory, columns.count)
+      kernels.table.pointee.multiply_add(
+        rows.count, columns.count, count, gradients.row(rows.lowerBound) + first, gradients.width, 1, memory,
+        columns.count, output.row(rows.lowerBound) + columns.lowerBound, output.width)
+    }
+  }
+}
