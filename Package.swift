@@ -18,7 +18,7 @@ let package = Package(
   targets: [
     .executableTarget(name: "hypnos", dependencies: ["Console", "Training", "Generation", "CSystem", argumentParser]),
     .target(name: "Console", dependencies: ["Generation", "CReadline", "CSystem"]),
-    .target(name: "Training", dependencies: ["Generation", "Model", "Text", "Compute"]),
+    .target(name: "Training", dependencies: ["Generation", "Model", "Text", "Compute", crypto]),
     .target(name: "Generation", dependencies: ["Model", crypto]),
     .target(name: "Model", dependencies: ["GGUF", "Compute", "Text", crypto]),
     .target(name: "Text"),

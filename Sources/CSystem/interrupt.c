@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <unistd.h>
 
 static atomic_bool interrupted;
@@ -31,6 +32,33 @@ void hypnos_install_interrupt_handler(void) {
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, NULL);
+}
+
+static char stop_message[256];
+
+static void handle_stop(int signal_number) {
+  int saved_errno = errno;
+  if (!atomic_load(&interrupted)) {
+    ssize_t written = write(STDERR_FILENO, stop_message, strlen(stop_message));
+    (void)written;
+  }
+  handle_interrupt(signal_number);
+  errno = saved_errno;
+}
+
+void hypnos_install_stop_handler(const char *message) {
+  static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+  hypnos_install_interrupt_handler();
+  strncpy(stop_message, message, sizeof stop_message - 1);
+  for (unsigned place = 0; place < sizeof signals / sizeof *signals; place++) {
+    struct sigaction action = {0}, before;
+    action.sa_handler = handle_stop;
+    // The second of its kind has the default action: whoever does not want to wait can leave at once.
+    action.sa_flags = SA_RESTART | SA_RESETHAND;
+    sigemptyset(&action.sa_mask);
+    bool is_ignored = sigaction(signals[place], NULL, &before) == 0 && before.sa_handler == SIG_IGN;
+    if (!is_ignored) sigaction(signals[place], &action, NULL);
+  }
 }
 
 void hypnos_remove_interrupt_handler(void) {

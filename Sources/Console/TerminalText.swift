@@ -44,7 +44,7 @@ func columns(of text: String) -> Int {
 }
 
 /// The longest front of `text` that takes at most `limit` columns.
-func clipped(_ text: String, toColumns limit: Int) -> String {
+public func clipped(_ text: String, toColumns limit: Int) -> String {
   var taken = 0
   var result = ""
   for character in text {

@@ -1,0 +1,65 @@
+// Numbers for people: losses, times, sizes. The same on the terminal, in log lines and in the report.
+import Glibc
+
+/// Numbers as text.
+public enum Figure {
+  /// `number` with `decimals` digits behind the point.
+  public static func fixed(_ number: Double, _ decimals: Int) -> String {
+    guard number.isFinite, abs(number) < 1e12 else { return number.isNaN ? "nan" : number < 0 ? "-inf" : "inf" }
+    let scale = pow(10, Double(decimals))
+    let digits = String(Int((abs(number) * scale).rounded()))
+    let padded = String(repeating: "0", count: max(0, decimals + 1 - digits.count)) + digits
+    let sign = number < 0 && padded.contains { $0 != "0" } ? "-" : ""
+    return sign + padded.dropLast(decimals) + (decimals > 0 ? "." + padded.suffix(decimals) : "")
+  }
+
+  /// A loss in nats.
+  public static func loss(_ loss: Double) -> String { fixed(loss, 4) }
+
+  /// The perplexity of a loss.
+  public static func perplexity(_ loss: Double) -> String { fixed(exp(loss), 2) }
+
+  /// A learning rate, such as 2e-4 or 1.37e-4.
+  public static func rate(_ rate: Double) -> String { DecimalLabel(rate, significant: 3)?.scientific ?? "0" }
+
+  /// A time in its two largest units.
+  public static func duration(_ seconds: Double) -> String {
+    guard seconds.isFinite, seconds >= 0, seconds < 1e9 else { return "?" }
+    let whole = Int(seconds.rounded())
+    switch whole {
+    case ..<60: return "\(whole) s"
+    case ..<3600: return "\(whole / 60) min \(whole % 60) s"
+    case ..<86400: return "\(whole / 3600) h \(whole % 3600 / 60) min"
+    default: return "\(whole / 86400) d \(whole % 86400 / 3600) h"
+    }
+  }
+
+  /// A size in MiB or GiB.
+  public static func bytes(_ bytes: Int) -> String {
+    let mebibytes = Double(bytes) / 1_048_576
+    return mebibytes < 1024 ? fixed(mebibytes, mebibytes < 10 ? 1 : 0) + " MiB" : fixed(mebibytes / 1024, 2) + " GiB"
+  }
+
+  /// `count` with commas between the thousands.
+  public static func count(_ count: Int) -> String {
+    let digits = Array(String(count.magnitude))
+    var text = count < 0 ? "-" : ""
+    for (place, digit) in digits.enumerated() {
+      if place > 0, (digits.count - place).isMultiple(of: 3) { text.append(",") }
+      text.append(digit)
+    }
+    return text
+  }
+}
+
+extension DecimalLabel {
+  /// The number with an exponent, such as 1.37e-4.
+  fileprivate var scientific: String {
+    guard digits != 0 else { return "0" }
+    var text = String(digits.magnitude)
+    let leading = text.count - 1 + exponent
+    while text.count > 1, text.hasSuffix("0") { text.removeLast() }
+    let fraction = text.count > 1 ? "." + text.dropFirst() : ""
+    return "\(digits < 0 ? "-" : "")\(text.prefix(1))\(fraction)e\(leading)"
+  }
+}

@@ -1,0 +1,49 @@
+// What a person sees of a run while it goes: where it is, the losses, the speed, the time left. Text alone; where it
+// is shown, and how often, is the program's.
+
+/// Follows a run's events and puts them into words.
+public struct ProgressMeter {
+  /// The clock in seconds when this sitting began.
+  private let start: Double
+  private var stage: StageStart?
+  private var step: StepReport?
+  private var heldOut: Double?
+  /// Tokens computed in this sitting.
+  private var tokens = 0
+  /// What is under way within a step.
+  private var detail = ""
+
+  /// A meter for a sitting that begins at `start`, on a clock in seconds.
+  public init(start: Double) { self.start = start }
+
+  /// Takes note of `event`.
+  public mutating func note(_ event: TrainingEvent) {
+    switch event {
+    case .stage(let begun): (stage, step, heldOut, detail) = (begun, nil, nil, "")
+    case .sequence(let done, let count): detail = done < count ? "\(done) of \(count) sequences" : ""
+    case .evaluating(let done, let count): detail = done < count ? "held-out \(done) of \(count)" : ""
+    case .step(let report):
+      step = report
+      tokens += report.tokens
+    case .evaluated(let evaluation, _): heldOut = evaluation.loss
+    case .stageEnded, .saved, .notSaved: break
+    }
+  }
+
+  /// The present state of things in a line, at `now` on the clock.
+  public func line(now: Double) -> String {
+    let name = stage.map { $0.count > 1 ? "\($0.name) " : "" } ?? ""
+    let done = step?.step ?? stage?.done ?? 0
+    var parts = ["\(name)step \(done)/\(stage?.steps ?? 0)"]
+    if let step { parts.append("loss \(Figure.loss(step.loss)), mean \(Figure.loss(step.smoothedLoss))") }
+    if let heldOut { parts.append("held out \(Figure.loss(heldOut))") }
+    let seconds = now - start
+    if let step, seconds > 0, tokens > 0 {
+      let speed = Double(tokens) / seconds
+      parts.append("\(Figure.fixed(speed, speed < 10 ? 1 : 0)) tokens/s")
+      parts.append("\(Figure.duration(Double(step.tokensLeft) / speed)) left")
+    }
+    if !detail.isEmpty { parts.append(detail) }
+    return parts.joined(separator: " · ")
+  }
+}

@@ -1,0 +1,109 @@
+// The folder that keeps a run: its last two states, so that a good one is there whatever happens while the next is
+// written. A state is written beside them, forced to the disk and renamed, and only then is the older of the two
+// removed. The folder is locked while a process works in it; it holds no text of the data, and its owner alone reads it.
+import Compute
+import Glibc
+
+/// A run's folder.
+public final class RunFolder {
+  /// The most entries of the folder that are looked at.
+  private static let entryLimit = 1 << 16
+  private static let prefix = "state-"
+  private static let temporarySuffix = ".tmp"
+
+  /// The folder.
+  public let path: String
+  private let lock: Int32
+  private let calls: FileCalls
+  /// The number of the newest good state; 0 without one. Numbers only rise.
+  private var generation = 0
+
+  /// Opens the folder at `path`, which is made where it is not there, and locks it. Throws `busy` when another process
+  /// has it.
+  public convenience init(path: String) throws(RunError) { try self.init(path: path, calls: FileCalls()) }
+
+  init(path: String, calls: FileCalls) throws(RunError) {
+    self.path = path
+    self.calls = calls
+    if mkdir(path, 0o700) != 0, errno != EEXIST { throw .system(path: path, action: "created", code: errno) }
+    lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard lock >= 0 else { throw .system(path: path, action: "opened", code: errno) }
+    guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+      if errno == EWOULDBLOCK { throw .busy(folder: path) }
+      throw .system(path: path, action: "locked", code: errno)
+    }
+    // What a killed process left half written.
+    for name in try names() where name.hasSuffix(RunFolder.temporarySuffix) { calls.remove(path + "/" + name) }
+  }
+
+  deinit { if lock >= 0 { close(lock) } }
+
+  /// Throws `alreadyBegun` when there is a state in the folder.
+  public func checkIsUnused() throws(RunError) {
+    guard try generations().isEmpty else { throw .alreadyBegun(folder: path) }
+  }
+
+  /// Removes all states.
+  public func clear() throws(RunError) {
+    for number in try generations() { calls.remove(file(number)) }
+    generation = 0
+  }
+
+  /// The newest state that is as it was written, and why newer ones are not; `nothingToResume` where there is none at
+  /// all, `allDamaged` where none is good.
+  public func load() throws(RunError) -> (kept: KeptState, damaged: [RunError]) {
+    var damaged: [RunError] = []
+    for number in try generations().reversed() {
+      do throws(RunError) {
+        let kept = try StateFile.read(file(number))
+        generation = number
+        return (kept, damaged)
+      } catch {
+        damaged.append(error)
+      }
+    }
+    guard !damaged.isEmpty else { throw .nothingToResume(folder: path) }
+    throw .allDamaged(folder: path, reasons: damaged.map(\.description))
+  }
+
+  /// Makes `kept` the newest state and keeps the one before it. When this throws, both are as they were.
+  public func save(_ kept: KeptState) throws(RunError) {
+    let next = generation + 1
+    let temporary = file(next) + RunFolder.temporarySuffix
+    do throws(RunError) {
+      let descriptor = try calls.create(temporary)
+      defer { close(descriptor) }
+      try StateFile.write(kept) { bytes throws(RunError) in
+        try calls.write(bytes, to: descriptor, of: temporary)
+      }
+      try calls.synchronize(descriptor, of: temporary)
+      try calls.rename(temporary, to: file(next))
+    } catch {
+      calls.remove(temporary)
+      throw error
+    }
+    calls.synchronizeFolder(path)
+    let before = generation
+    generation = next
+    // The new state is in its place: what cannot be tidied up now is tidied up behind the next one.
+    let old = (try? generations()) ?? []
+    for number in old where number != next && number != before { calls.remove(file(number)) }
+  }
+
+  private func file(_ number: Int) -> String { "\(path)/\(RunFolder.prefix)\(number)" }
+
+  /// The numbers of the states there are, rising.
+  private func generations() throws(RunError) -> [Int] {
+    try names().compactMap { name in
+      guard name.hasPrefix(RunFolder.prefix) else { return nil }
+      return Int(name.dropFirst(RunFolder.prefix.count)).flatMap { (1..<Int(Int32.max)).contains($0) ? $0 : nil }
+    }.sorted()
+  }
+
+  private func names() throws(RunError) -> [String] {
+    guard let names = FolderListing.names(at: path, limit: RunFolder.entryLimit) else {
+      throw .system(path: path, action: "read", code: errno)
+    }
+    return names
+  }
+}

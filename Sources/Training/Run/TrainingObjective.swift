@@ -1,0 +1,19 @@
+// What the training loop asks of whatever it trains. The loop knows nothing of models: GradientEngine is the objective
+// of real runs, and tests have one whose minimum can be written down.
+
+/// Something with parameters and a loss over sequences.
+public protocol TrainingObjective: AnyObject {
+  /// The parameters, which the loop moves.
+  var parameters: AdapterParameters { get set }
+
+  /// Adds the gradients of the loss, summed over the targets of `sequence` and times `weight`, to `gradients`. Returns
+  /// the sum without the weight, in nats, and the number of targets. What dropout takes follows from `dropoutSeed`.
+  func accumulate(
+    _ sequence: PackedSequence, weight: Float, dropoutSeed: UInt64, into gradients: inout AdapterParameters
+  ) throws(GradientError) -> (loss: Double, targets: Int)
+
+  /// The loss summed over the targets of `sequence`, without dropout, and the number of targets.
+  func loss(_ sequence: PackedSequence) throws(GradientError) -> (loss: Double, targets: Int)
+}
+
+extension GradientEngine: TrainingObjective {}

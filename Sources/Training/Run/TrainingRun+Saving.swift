@@ -1,0 +1,88 @@
+// Putting a run to rest and taking it up again.
+import Glibc
+import Text
+
+/// Where a run's states go, and how often.
+public struct RunSaving {
+  let folder: RunFolder
+  let identity: RunIdentity
+  let moment: LocalTime
+  let interval: Double
+
+  /// States of the run `identity`, which began at `moment`, into `folder` every `interval` seconds; 0 for after every
+  /// step.
+  public init(folder: RunFolder, identity: RunIdentity, moment: LocalTime, interval: Double) {
+    self.folder = folder
+    self.identity = identity
+    self.moment = moment
+    self.interval = interval
+  }
+
+  /// Seconds on a clock that is never set.
+  public static func clock() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+  }
+}
+
+extension TrainingRun {
+  /// The run between two steps.
+  public var state: TrainingState {
+    TrainingState(
+      progress: progress, parameters: objective.parameters.values, optimizer: optimizer,
+      bestParameters: bestParameters)
+  }
+
+  /// Goes on from `state`.
+  func restore(_ state: TrainingState) {
+    progress = state.progress
+    objective.parameters.values = state.parameters
+    optimizer = state.optimizer
+    bestParameters = state.bestParameters
+    monitor = LossMonitor(losses: progress.losses[(progress.stageStarts.last ?? 0)...])
+  }
+
+  /// Saves the state when the last one is old enough. A state that cannot be written does not end the run.
+  func saveIfDue(_ report: (TrainingEvent) -> Void) {
+    guard let saving, now() - savedAt >= saving.interval else { return }
+    do throws(RunError) { try save(report) } catch { report(.notSaved(error)) }
+  }
+
+  /// Saves the state.
+  func save(_ report: (TrainingEvent) -> Void) throws(RunError) {
+    progress.seconds += now() - countedAt
+    countedAt = now()
+    guard let saving else { return }
+    defer { savedAt = now() }
+    try saving.folder.save(KeptState(identity: saving.identity, moment: saving.moment, state: state))
+    report(.saved(step: progress.totalSteps))
+  }
+
+  /// Gives the objective the last parameters that are known to be good, after training has failed, and says which
+  /// they are. Nothing is written: the states on disk are from before.
+  func keepLastGood() throws(RunError) -> Divergence.Kept {
+    if let bestParameters, let best = progress.best, best.step > 0 {
+      objective.parameters.values = bestParameters
+      return .best(step: best.step)
+    }
+    guard let saving else { return .initial }
+    let saved = try saving.folder.load().kept.state
+    objective.parameters.values = saved.parameters
+    return saved.progress.totalSteps > 0 ? .saved(step: saved.progress.totalSteps) : .initial
+  }
+}
+
+extension TrainingState {
+  /// Whether it is one of a run over `stages` with parameters shaped as `parameters`, as far as can be seen; a state
+  /// that is not must not be gone on from.
+  public func fits(_ parameters: AdapterParameters, stages: [TrainingStage]) -> Bool {
+    let counts = parameters.values.map(\.count)
+    let arrays =
+      [self.parameters, optimizer.firstMoments, optimizer.secondMoments] + (bestParameters.map { [$0] } ?? [])
+    let starts = progress.stageStarts
+    return arrays.allSatisfy { $0.map(\.count) == counts } && stages.indices.contains(progress.stage)
+      && zip(starts, starts.dropFirst()).allSatisfy(<=) && starts.first == 0
+      && starts.last.map { $0 + progress.step } == progress.losses.count
+  }
+}

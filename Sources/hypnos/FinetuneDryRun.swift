@@ -1,0 +1,93 @@
+// `hypnos finetune --dry-run`: what the model would see, what it would cost, before anything starts. The time is
+// measured on this machine with one sequence.
+import CSystem
+import Compute
+import Console
+import Glibc
+import Model
+import Text
+import Training
+
+/// A run that is looked at and not begun.
+struct FinetuneDryRun {
+  /// Examples shown of each stage.
+  private static let examplesShown = 3
+
+  private let plan: FinetunePlan
+  private let engine: GradientEngine
+
+  init(_ command: Finetune, _ checkpoint: Checkpoint) throws {
+    plan = try FinetunePlan(command, checkpoint: checkpoint, moment: .current())
+    engine = try plan.makeEngine(threads: command.threadCount, memoryLimit: command.memoryLimit)
+  }
+
+  /// Writes everything to standard output.
+  func show() throws {
+    for (stage, dataset) in zip(plan.stages, plan.datasets) {
+      let title = plan.stages.count > 1 ? "Stage \(stage.name)\n" : ""
+      try Output.write(title + dataset.report.lines.map(terminalSafe).joined(separator: "\n") + "\n\n")
+      try showExamples(dataset)
+    }
+    let plans = plan.stages.map { StagePlan($0, settings: plan.settings) }
+    for stagePlan in plans { try Output.write(steps(of: stagePlan)) }
+    try Output.write(memory)
+    try Output.write(try time(plans))
+  }
+
+  private func showExamples(_ dataset: Dataset) throws {
+    let hasColour = isatty(STDOUT_FILENO) == 1 && ModelLocator.environment("NO_COLOR") == nil
+    let (opening, closing) = hasColour ? ("\u{1B}[32m", "\u{1B}[0m") : ("«", "»")
+    try Output.write("Examples; in the loss is what is \(hasColour ? "green" : "between « and »").\n")
+    for example in ExampleView.sample(dataset.training, count: FinetuneDryRun.examplesShown) {
+      let view = ExampleView(example, tokenizer: plan.checkpoint.tokenizer)
+      let file = dataset.report.files[example.source.file].path
+      try Output.write(
+        "--- \(terminalSafe(file)), line \(example.source.line): \(view.tokenCount) tokens, "
+          + "\(view.targetCount) in the loss\n\(view.text(opening: opening, closing: closing))\n")
+    }
+    try Output.write("---\n\n")
+  }
+
+  private func steps(of stagePlan: StagePlan) -> String {
+    let name = plan.stages.count > 1 ? "Stage \(stagePlan.stage.name): " : ""
+    return "\(name)\(Figure.count(stagePlan.steps)) steps, \(Figure.count(stagePlan.stepsPerEpoch)) an epoch, "
+      + "\(Figure.count(stagePlan.tokenCount)) tokens in all\n"
+  }
+
+  private var memory: String {
+    let states = 3 * 4 * 4 * plan.adapter.parameterCount
+    let recomputed =
+      engine.recomputedLayers > 0
+      ? "; \(engine.recomputedLayers) of \(plan.checkpoint.parameters.layers) layers are recomputed to save memory" : ""
+    return """
+      Adapter: \(Figure.count(plan.adapter.parameterCount)) values, rank \(plan.adapter.rank)
+      Memory: \(Figure.bytes(engine.memoryNeeded + plan.optimizerBytes)), and the checkpoint's \
+      \(Figure.bytes(plan.checkpoint.byteCount)), which stay mapped\(recomputed)
+      Disk: up to \(Figure.bytes(states)) in the run's folder
+
+      """
+  }
+
+  /// The time the run is likely to take: one sequence measured, and scaled up to all.
+  private func time(_ plans: [StagePlan]) throws -> String {
+    var plans = plans
+    guard let sequence = plans[0].sequences(step: 0).first else { return "" }
+    // The loss first: it brings the weights into memory, which would else count as the gradients' time.
+    let forward = try seconds { _ = try engine.loss(sequence) }
+    if hypnos_interrupted() { throw Failure("", code: 130) }
+    var gradients = AdapterParameters(zerosLike: engine.parameters)
+    let both = try seconds { _ = try engine.accumulate(sequence, weight: 1, dropoutSeed: 0, into: &gradients) }
+    let tokens = Double(max(1, sequence.tokenCount))
+    let total = plans.reduce(0.0) {
+      $0 + Double($1.tokenCount) * both / tokens + Double($1.heldOutTokenCount) * forward / tokens
+    }
+    return "Time: about \(Figure.duration(total)), at \(Figure.fixed(tokens / both, 0)) tokens a second, if no stage "
+      + "ends early\n"
+  }
+
+  private func seconds(_ body: () throws -> Void) rethrows -> Double {
+    let start = RunSaving.clock()
+    try body()
+    return max(1e-9, RunSaving.clock() - start)
+  }
+}

@@ -1,0 +1,132 @@
+// A run of `hypnos finetune` from its folder to its adapter.
+import CSystem
+import Compute
+import Glibc
+import Model
+import Text
+import Training
+
+/// A run and where it goes.
+struct FinetuneRun {
+  private let command: Finetune
+  private let checkpoint: Checkpoint
+  private let out: String
+
+  init(_ command: Finetune, _ checkpoint: Checkpoint, out: String) {
+    self.command = command
+    self.checkpoint = checkpoint
+    var out = out
+    while out.count > 1, out.hasSuffix("/") { out.removeLast() }
+    self.out = out
+  }
+
+  /// Trains and writes the adapter.
+  func run() throws {
+    for path in [out] + (command.report.map { [$0] } ?? []) {
+      try FinetuneRun.allowReplacing(path, "replace it", force: command.force)
+    }
+    let folder = try RunFolder(path: out + ".run")
+    let kept = try command.resume ? takeUp(folder) : nil
+    if kept == nil { try allowBeginning(in: folder) }
+    let plan = try FinetunePlan(command, checkpoint: checkpoint, moment: kept?.moment ?? .current())
+    plan.tellData()
+    let engine = try plan.makeEngine(threads: command.threadCount, memoryLimit: command.memoryLimit)
+    if let kept {
+      let differences = plan.identity.differences(from: kept.identity)
+      guard differences.isEmpty, kept.state.fits(engine.parameters, stages: plan.stages) else {
+        throw RunError.otherRun(folder: folder.path, differences: differences)
+      }
+    } else {
+      try folder.clear()
+    }
+    let saving = RunSaving(
+      folder: folder, identity: plan.identity, moment: plan.moment, interval: command.saveEvery * 60)
+    let run = TrainingRun(engine, stages: plan.stages, settings: plan.settings, saving: saving, from: kept?.state)
+    try finish(run, try train(run), plan)
+  }
+
+  private func train(_ run: TrainingRun<GradientEngine>) throws -> TrainingOutcome {
+    let display = FinetuneProgress()
+    defer { display.end() }
+    if run.progress.totalSteps > 0 {
+      display.say("Going on behind step \(run.progress.totalSteps).")
+    }
+    return try run.run(isStopped: hypnos_interrupted, report: display.show)
+  }
+
+  /// Writes what the run came to, and says it.
+  private func finish(_ run: TrainingRun<GradientEngine>, _ outcome: TrainingOutcome, _ plan: FinetunePlan) throws {
+    switch outcome {
+    case .interrupted(let step):
+      throw Failure(
+        "stopped behind step \(step) of \(run.plannedSteps); the same command with --resume goes on", code: 130)
+    case .diverged(let divergence):
+      if divergence.kept != .initial {
+        try write(run, plan)
+        Output.complain("\(out): written, the last good adapter")
+      }
+      throw Failure("\(divergence)")
+    case .finished:
+      try write(run, plan)
+      if let report = command.report { try FinetuneReport(plan, run.progress, command).write(to: report, adapter: out) }
+      try Output.write(summary(run))
+    }
+  }
+
+  private func write(_ run: TrainingRun<GradientEngine>, _ plan: FinetunePlan) throws {
+    var adapter = run.objective.adapter(trainingRecord: plan.record(run.progress).json.encoded)
+    adapter.chatTemplate = plan.template?.source
+    if out.hasSuffix(".gguf") { try adapter.write(gguf: out) } else { try adapter.write(peft: out) }
+  }
+
+  private func summary(_ run: TrainingRun<GradientEngine>) -> String {
+    let progress = run.progress
+    var lines = ["\(out): written, after \(progress.totalSteps) steps in \(Figure.duration(progress.seconds))"]
+    if let first = progress.evaluations.first(where: { $0.stage == progress.stage }), let best = progress.best {
+      lines.append(
+        best.step == first.step
+          ? "The held-out loss never fell below \(Figure.loss(first.loss)), where it began: the adapter teaches nothing "
+            + "new. Look at the data with --dry-run, or train with another --rate."
+          : "Held-out loss \(Figure.loss(first.loss)) before, \(Figure.loss(best.loss)) after (perplexity "
+            + "\(Figure.perplexity(first.loss)) and \(Figure.perplexity(best.loss))); kept is step \(best.step).")
+    }
+    lines.append("Use it with: hypnos --adapter \(out)")
+    lines.append("\(out).run can be deleted.")
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// The newest good state.
+  private func takeUp(_ folder: RunFolder) throws -> KeptState {
+    let (kept, damaged) = try folder.load()
+    for error in damaged { Output.complain("\(error); going on from the state before it") }
+    return kept
+  }
+
+  /// Refuses a folder with a run in it, unless that may be thrown away.
+  private func allowBeginning(in folder: RunFolder) throws {
+    do throws(RunError) {
+      try folder.checkIsUnused()
+    } catch {
+      guard !command.force else { return }
+      guard case .alreadyBegun = error else { throw error }
+      guard FinetuneRun.confirms("\(folder.path) holds a run that --resume would go on with. Throw it away?") else {
+        throw error
+      }
+    }
+  }
+
+  /// Refuses an output that exists, unless it may be replaced: with --force, or when the person at the terminal says so.
+  static func allowReplacing(_ path: String, _ action: String, force: Bool) throws {
+    guard !force, access(path, F_OK) == 0 else { return }
+    guard confirms("\(path) exists. Shall this run \(action)?") else {
+      throw Failure("\(path): exists; give another name, or replace it with --force")
+    }
+  }
+
+  /// Asks a question on the terminal; no without one.
+  private static func confirms(_ question: String) -> Bool {
+    guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else { return false }
+    Output.complain("\(question) [y/N] ", prefix: "", end: "")
+    return readLine().map { ["y", "yes"].contains($0.lowercased()) } ?? false
+  }
+}

@@ -1,0 +1,212 @@
+import Foundation
+import Testing
+
+@testable import Training
+
+/// A run that is stopped, killed or starved of disk at any moment goes on to the bit.
+@Suite struct RunFolderTests {
+  /// The state in which the run over two stages ends when nothing happens to it.
+  private static func undisturbed() throws -> TrainingState {
+    let run = TrainingRun(ToyObjective(), stages: ToyRun.twoStages, settings: ToyRun.settings)
+    #expect(try run.run() == .finished)
+    return run.state.timeless
+  }
+
+  /// A run in the folder at `path`, taken up where there is one.
+  private static func run(at path: String, calls: FileCalls = FileCalls()) throws -> TrainingRun<ToyObjective> {
+    let folder = try RunFolder(path: path, calls: calls)
+    let saved: KeptState?
+    do { saved = try folder.load().kept } catch RunError.nothingToResume { saved = nil }
+    let objective = ToyObjective()
+    if let saved {
+      #expect(saved.identity == ToyRun.identity())
+      #expect(saved.state.fits(objective.parameters, stages: ToyRun.twoStages))
+    }
+    return TrainingRun(
+      objective, stages: ToyRun.twoStages, settings: ToyRun.settings, saving: ToyRun.saving(folder), from: saved?.state)
+  }
+
+  @Test func interruptedAnywhereItGoesOnToTheBit() throws {
+    let expected = try Self.undisturbed()
+    for patience in [1, 2, 3, 5, 17] {
+      let folder = try TemporaryFolder()
+      var outcome = TrainingOutcome.interrupted(step: 0)
+      var sittings = 0
+      while outcome != .finished, sittings < 1000 {
+        sittings += 1
+        var asked = 0
+        // Every sitting ends after some more questions whether to stop: between sequences, looks and stages alike.
+        let run = try Self.run(at: folder.path)
+        outcome = try run.run(isStopped: {
+          asked += 1
+          return asked > patience + sittings % 3
+        })
+        if outcome == .finished { #expect(run.state.timeless == expected) }
+      }
+      #expect(outcome == .finished)
+      #expect(sittings > 2)
+    }
+  }
+
+  /// The process is gone at its `n`th call: nothing after it happens. For all `n`.
+  @Test func killedBetweenAnyTwoCallsItGoesOnToTheBit() throws {
+    let expected = try Self.undisturbed()
+    var total = 0
+    var calls = FileCalls()
+    calls.failure = { _ in
+      total += 1
+      return nil
+    }
+    let whole = try TemporaryFolder()
+    #expect(try Self.run(at: whole.path, calls: calls).run() == .finished)
+    for last in 0..<total {
+      let folder = try TemporaryFolder()
+      var count = 0
+      var dying = FileCalls()
+      dying.failure = { _ in
+        count += 1
+        return count > last ? EIO : nil
+      }
+      var died = false
+      let run = try Self.run(at: folder.path, calls: dying)
+      // A dead process computes nothing either.
+      _ = try? run.run(isStopped: {
+        died = died || count > last
+        return died
+      })
+      let again = try Self.run(at: folder.path)
+      #expect(try again.run() == .finished)
+      #expect(again.state.timeless == expected, "dead after \(last) calls")
+    }
+  }
+
+  /// Any one call fails, as on a full disk, and its like for a while after it: the run goes on, and says so.
+  @Test(arguments: [FileCalls.Call.create, .write, .synchronize, .rename])
+  func aDiskThatIsFullForAWhileLosesNothing(call: FileCalls.Call) throws {
+    let expected = try Self.undisturbed()
+    let folder = try TemporaryFolder()
+    var seen = 0
+    var calls = FileCalls()
+    calls.failure = {
+      guard $0 == call else { return nil }
+      seen += 1
+      return (3...9).contains(seen) ? ENOSPC : nil
+    }
+    let run = try Self.run(at: folder.path, calls: calls)
+    var failures = 0
+    var goodSteps: [Int] = []
+    let outcome = try run.run { event in
+      if case .notSaved(let error) = event {
+        failures += 1
+        guard case .system(_, "written", ENOSPC) = error else { return #expect(Bool(false), "\(error)") }
+        // What is there is whole.
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        #expect(!names.contains { $0.hasSuffix(".tmp") })
+        for name in names { #expect((try? StateFile.read(folder.path + "/" + name)) != nil) }
+      }
+      if case .saved(let step) = event { goodSteps.append(step) }
+    }
+    #expect(outcome == .finished)
+    #expect(failures > 0)
+    #expect(run.state.timeless == expected)
+    #expect(try Self.run(at: folder.path).state.timeless == expected)
+  }
+
+  @Test func aFolderThatCannotBeWrittenIsFoundOutAtTheBeginning() throws {
+    let folder = try TemporaryFolder()
+    var calls = FileCalls()
+    calls.failure = { $0 == .write ? ENOSPC : nil }
+    let run = try Self.run(at: folder.path, calls: calls)
+    #expect(throws: RunError.self) { try run.run() }
+    #expect(run.progress.totalSteps == 0)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+  }
+
+  @Test func twoStatesAreKeptForTheOwnerAlone() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path + "/run"
+    let run = try Self.run(at: path)
+    _ = try run.run()
+    let names = try FileManager.default.contentsOfDirectory(atPath: path)
+    #expect(names.count == 2)
+    for name in names {
+      let attributes = try FileManager.default.attributesOfItem(atPath: path + "/" + name)
+      #expect(attributes[.posixPermissions] as? Int == 0o600)
+    }
+    #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o700)
+  }
+
+  @Test func damageIsFoundAndTheStateBeforeIsTaken() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path + "/run"
+    _ = try Self.run(at: path).run()
+    let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted {
+      (Int($0.dropFirst(6)) ?? 0) < (Int($1.dropFirst(6)) ?? 0)
+    }
+    let newest = path + "/" + (names.last ?? "")
+    let bytes = try Data(contentsOf: URL(filePath: newest))
+    let before = try StateFile.read(path + "/" + names[0])
+    let runFolder = try RunFolder(path: path)
+    func check(_ damaged: Data, _ what: String) throws {
+      try damaged.write(to: URL(filePath: newest))
+      let loaded = try runFolder.load()
+      #expect(loaded.kept == before, "\(what)")
+      #expect(loaded.damaged.count == 1)
+      #expect(loaded.damaged.first?.description.hasPrefix("\(newest): refused: ") == true)
+    }
+    for count in stride(from: 0, to: bytes.count, by: 13) { try check(bytes.prefix(count), "cut at \(count)") }
+    for place in stride(from: 0, to: bytes.count, by: 13) {
+      var altered = bytes
+      altered[place] ^= 0x11
+      try check(altered, "altered at \(place)")
+    }
+    try check(bytes + [0], "longer")
+    try Data().write(to: URL(filePath: path + "/" + names[0]))
+    #expect(throws: RunError.self) { try runFolder.load() }
+  }
+
+  @Test func oneProcessAtATime() throws {
+    let folder = try TemporaryFolder()
+    let first = try RunFolder(path: folder.path)
+    #expect(throws: RunError.busy(folder: folder.path)) { try RunFolder(path: folder.path) }
+    #expect(throws: RunError.nothingToResume(folder: folder.path)) { try first.load() }
+    try first.checkIsUnused()
+  }
+
+  @Test func anotherRunIsToldApartByName() throws {
+    let here = ToyRun.identity()
+    var settings = ToyRun.settings
+    settings.warmUp = 0.5
+    settings.clipping = nil
+    let stages = [ToyRun.stage("general", count: 22), ToyRun.twoStages[1]]
+    let differences = ToyRun.identity(stages, settings).differences(from: here)
+    #expect(differences.count == 4)
+    #expect(differences[0] == "warm-up: 0.5 now, 0.03 in the run that was begun")
+    #expect(differences[1] == "clipping: none now, 1.0 in the run that was begun")
+    #expect(differences[2].hasPrefix("training data of general: "))
+    #expect(differences[3].hasPrefix("held-out data of general: "))
+    #expect(here.differences(from: here).isEmpty)
+    #expect(
+      ToyRun.identity([ToyRun.twoStages[0]]).differences(from: here).contains(
+        "rate of specific: none now, "
+          + "0.05 in the run that was begun"))
+  }
+
+  @Test func aFinishedRunStaysFinished() throws {
+    let folder = try TemporaryFolder()
+    let first = try Self.run(at: folder.path)
+    _ = try first.run()
+    let state = first.state.timeless
+    // Another process: the first one's lock must be gone.
+    let again = try withExtendedLifetime(TemporaryFolder()) { copy in
+      for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) {
+        try FileManager.default.copyItem(atPath: folder.path + "/" + name, toPath: copy.path + "/" + name)
+      }
+      let again = try Self.run(at: copy.path)
+      #expect(try again.run() == .finished)
+      return again
+    }
+    #expect(again.objective.calls == 0)
+    #expect(again.state.timeless == state)
+  }
+}
