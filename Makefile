@@ -30,8 +30,8 @@ test: libraries swift $(default_checkpoint) ## set up, build and run the tests
 	swift test -c release --scratch-path .build-test --disable-xctest -Xswiftc -enable-testing
 
 # What is measured, and on which checkpoints besides the default one: make bench BENCH_MODELS="a.gguf b.gguf".
-BENCH_OPTIONS ?= -p 128,512,2048,8192 -n 128 -t 1,2,4 --parallel 1,4,16
-BENCH_DEPTH_OPTIONS ?= -p 0 -n 128 --depth 0,2048,8192 -c 8320
+BENCH_OPTIONS ?= -p 128,512,2048 -n 128 -t 1,2,4 --parallel 1,16
+BENCH_DEPTH_OPTIONS ?= -p 0 -n 64 --depth 0,2048,8192 -c 8320
 BENCH_MODELS ?=
 
 bench: build $(default_checkpoint) ## measure, and write the table into docs/PERFORMANCE.md

@@ -348,7 +348,7 @@ ALWAYS_INLINE uint16_t quantize_cached(const float *values, size_t count, int8_t
 
 static void store_value(int cache, const float *value, size_t size, size_t position, void *tiles) {
   uint8_t *tile = (uint8_t *)tiles + position / HYPNOS_TILE * hypnos_tile_bytes(cache, size);
-  size_t place = position % HYPNOS_TILE, blocks = (size + 31) / 32;
+  size_t place = position % HYPNOS_TILE;
   if (cache == HYPNOS_CACHE_F16) {
     uint16_t *out = (uint16_t *)tile + place * size;
     for (size_t i = 0; i < size; i += 16) {
@@ -359,11 +359,11 @@ static void store_value(int cache, const float *value, size_t size, size_t posit
     }
     return;
   }
-  uint16_t *scales = (uint16_t *)(tile + HYPNOS_TILE * size) + place * blocks;
-  for (size_t b = 0; b < blocks; b++) {
+  uint16_t *scales = (uint16_t *)(tile + HYPNOS_TILE * size) + place;
+  for (size_t b = 0; b * 32 < size; b++) {
     int8_t codes[32];
     size_t count = size - b * 32 < 32 ? size - b * 32 : 32;
-    scales[b] = quantize_cached(value + b * 32, count, codes);
+    scales[b * HYPNOS_TILE] = quantize_cached(value + b * 32, count, codes);
     memcpy(tile + place * size + b * 32, codes, count);
   }
 }
@@ -443,34 +443,52 @@ ALWAYS_INLINE void soften(float *scores, size_t tiles, int32_t first, int32_t la
   *sum = add_lanes(total);
 }
 
-ALWAYS_INLINE float cached_scale(const uint8_t *tile, size_t size, size_t place, size_t block) {
-  uint16_t half;
-  memcpy(&half, tile + HYPNOS_TILE * size + (place * ((size + 31) / 32) + block) * 2, 2);
-  return half_to_float(half);
+// How many positions ahead values are fetched to the second-level cache. Behind the last ones of a chunk the next
+// head's keys lie.
+enum { AHEAD = 32 };
+
+// The f16 scales of block `block` of a tile's sixteen keys or values.
+ALWAYS_INLINE const uint16_t *cached_scales(const uint8_t *tile, size_t size, size_t block) {
+  return (const uint16_t *)(tile + HYPNOS_TILE * size) + block * HYPNOS_TILE;
 }
 
-// Sixteen of the dimensions, from `d` on, of the value at `place` of a tile.
+// Sixteen of the dimensions, from `d` on, of the value at `place` of a tile, its scale left out.
 ALWAYS_INLINE floats load_value(int cache, const uint8_t *tile, size_t size, size_t place, size_t d) {
   if (cache == HYPNOS_CACHE_F16) return load_halves((const uint16_t *)tile + place * size + d);
-  return load_codes(tile + place * size + d) * splat(cached_scale(tile, size, place, d / 32));
+  return load_codes(tile + place * size + d);
 }
 
 ALWAYS_INLINE float load_one_value(int cache, const uint8_t *tile, size_t size, size_t place, size_t d) {
   if (cache == HYPNOS_CACHE_F16) return half_to_float(((const uint16_t *)tile)[place * size + d]);
-  return (float)(int8_t)tile[place * size + d] * cached_scale(tile, size, place, d / 32);
+  return (float)(int8_t)tile[place * size + d] * half_to_float(cached_scales(tile, size, d / 32)[place]);
 }
 
-// Weighted sums of `vectors` times sixteen of the values' dimensions, from `d` on, for all queries.
+// Weighted sums of `vectors` times sixteen of the values' dimensions, from `d` on, for all queries. With 8 bits the
+// scales go into the weights, a tile at a time.
 ALWAYS_INLINE void weigh_vectors(
   int cache, int count, int vectors, const float *weights, size_t from, size_t to, const uint8_t *values,
   size_t size, size_t d, float *outputs) {
   floats sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
-  for (size_t t = from; t < to; t++) {
-    const uint8_t *tile = values + t / HYPNOS_TILE * hypnos_tile_bytes(cache, size);
-    __builtin_prefetch(values + (t + HYPNOS_TILE) * hypnos_tile_bytes(cache, size) / HYPNOS_TILE, 0, 2);
-    for (int v = 0; v < vectors; v++) {
-      floats loaded = load_value(cache, tile, size, t % HYPNOS_TILE, d + 16 * (size_t)v);
-      for (int q = 0; q < count; q++) sums[q][v] = fused(splat(weights[q * HYPNOS_CHUNK + t]), loaded, sums[q][v]);
+  float scaled[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS / 2 + 1][HYPNOS_TILE];
+  size_t tile_bytes = hypnos_tile_bytes(cache, size);
+  for (size_t first = from / HYPNOS_TILE * HYPNOS_TILE; first < to; first += HYPNOS_TILE) {
+    const uint8_t *tile = values + first / HYPNOS_TILE * tile_bytes;
+    if (cache != HYPNOS_CACHE_F16)
+      for (size_t b = d / 32; b <= (d + 16 * (size_t)vectors - 1) / 32; b++)
+        for (int q = 0; q < count; q++)
+          store(scaled[q][b - d / 32], load(weights + q * HYPNOS_CHUNK + first) * load_halves(cached_scales(tile, size, b)));
+    size_t start = first < from ? from : first, end = to - first < HYPNOS_TILE ? to : first + HYPNOS_TILE;
+    for (size_t t = start; t < end; t++) {
+      const uint8_t *ahead = values + (t + AHEAD) * tile_bytes / HYPNOS_TILE;
+      for (size_t line = 0; line < tile_bytes / HYPNOS_TILE; line += 64) __builtin_prefetch(ahead + line, 0, 2);
+      for (int v = 0; v < vectors; v++) {
+        floats loaded = load_value(cache, tile, size, t - first, d + 16 * (size_t)v);
+        size_t block = (d + 16 * (size_t)v) / 32 - d / 32;
+        for (int q = 0; q < count; q++) {
+          float weight = cache == HYPNOS_CACHE_F16 ? weights[q * HYPNOS_CHUNK + t] : scaled[q][block][t - first];
+          sums[q][v] = fused(splat(weight), loaded, sums[q][v]);
+        }
+      }
     }
   }
   for (int q = 0; q < count; q++)

@@ -4,12 +4,16 @@
 #ifndef HYPNOS_PRODUCTS_H
 #define HYPNOS_PRODUCTS_H
 
-// The rows of a tile are read side by side, so that what the next tile needs first lies far apart: the second-level
-// cache is filled from a tile and PREFETCH bytes ahead.
+// The rows of a tile, or of a panel, are read side by side, so that what the next one needs first lies far apart: the
+// second-level cache is filled in the order of addresses, from a tile and PREFETCH bytes, or a panel, ahead.
 enum { STREAM_ROWS = 4, STREAM_COLUMNS = 4, PREFETCH = 2048 };
 
 typedef void (*panel_function)(
   const panel *, int, const hypnos_column_group *, int, float[PANEL_COLUMNS][PANEL_ROWS]);
+
+ALWAYS_INLINE void prefetch_lines(const uint8_t *from, size_t bytes) {
+  for (size_t line = 0; line < bytes; line += 64) _mm_prefetch((const char *)from + line, _MM_HINT_T1);
+}
 
 // Four neighbouring rows: where each starts, and how many bytes may be read from there on. Rows beyond the last are
 // the last once more, and their results are dropped.
@@ -82,8 +86,11 @@ ALWAYS_INLINE void finish_rows(floats partial, size_t count, float *out) {
 static void multiply_columns(
   const panel *p, panel_function function, int shift, const hypnos_column_group *columns, size_t column_count,
   size_t row_count, float *out, size_t out_stride) {
-  for (size_t c = 0; c < column_count; c += PANEL_COLUMNS) {
-    int count = column_count - c < PANEL_COLUMNS ? (int)(column_count - c) : PANEL_COLUMNS;
+  // As few tiles as possible, all of about the same breadth.
+  size_t tiles = (column_count + PANEL_COLUMNS - 1) / PANEL_COLUMNS;
+  for (size_t t = 0; t < tiles; t++) {
+    size_t c = t * column_count / tiles;
+    int count = (int)((t + 1) * column_count / tiles - c);
     _Alignas(64) float result[PANEL_COLUMNS][PANEL_ROWS];
     function(p, shift, columns + c * p->groups, count, result);
     for (int i = 0; i < count; i++) {
@@ -112,16 +119,15 @@ static void multiply_columns(
     const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const hypnos_column_group *columns, \
     int count, float *out, size_t out_stride) { \
     size_t whole = width / HYPNOS_GROUP, tail = width % HYPNOS_GROUP / HYPNOS_BLOCK, groups = whole + (tail > 0); \
-    size_t group_bytes = row_bytes / groups, tile_bytes = STREAM_ROWS * row_bytes; \
+    size_t group_bytes = row_bytes / groups; \
     for (size_t first = 0; first < row_count; first += STREAM_ROWS) { \
       row_tile tile = tile_from(rows, row_bytes, first, row_count); \
       floats partial[STREAM_COLUMNS] = {}; \
       for (size_t i = 0; i < groups; i++) { \
         four_rows g; \
         LOAD_GROUP(name, number, &tile, i, halves, minimum, &g) \
-        const uint8_t *ahead = tile.starts[0] + tile_bytes + PREFETCH + i * STREAM_ROWS * group_bytes; \
-        for (size_t line = 0; line < STREAM_ROWS * group_bytes; line += 64) \
-          _mm_prefetch((const char *)ahead + line, _MM_HINT_T1); \
+        size_t step_bytes = STREAM_ROWS * group_bytes; \
+        prefetch_lines(tile.starts[0] + STREAM_ROWS * row_bytes + PREFETCH + i * step_bytes, step_bytes); \
         stream_group(&g, shift, halves, minimum, bits, columns + i, groups, count, partial); \
       } \
       for (int c = 0; c < count; c++) finish_rows(partial[c], row_count - first, out + c * out_stride + first); \
@@ -130,6 +136,8 @@ static void multiply_columns(
   static void fill_panel_##name( \
     const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const panel *p, size_t first) { \
     size_t whole = width / HYPNOS_GROUP, tail = width % HYPNOS_GROUP / HYPNOS_BLOCK; \
+    size_t step_bytes = FILL_ROWS * (row_bytes / p->groups); \
+    const uint8_t *ahead = rows + (PANEL_ROWS + first) * row_bytes; \
     row_tile tiles[FILL_ROWS / 4]; \
     for (size_t t = 0; t < FILL_ROWS / 4; t++) tiles[t] = tile_from(rows, row_bytes, first + 4 * t, row_count); \
     for (size_t i = 0; i < p->groups; i++) { \
@@ -137,6 +145,7 @@ static void multiply_columns(
       for (size_t t = 0; t < FILL_ROWS / 4; t++) { \
         LOAD_GROUP(name, number, &tiles[t], i, halves, minimum, &g[t]) \
       } \
+      prefetch_lines(ahead + i * step_bytes, step_bytes); \
       store_group(g, halves, minimum, first, i, p); \
     } \
   } \
@@ -151,6 +160,7 @@ static void multiply_columns(
     } \
     panel p = panel_in(scratch, width); \
     panel_function function = PANEL_FOR(bits, halves, minimum); \
+    prefetch_lines(rows, (row_count < PANEL_ROWS ? row_count : PANEL_ROWS) * row_bytes); \
     for (size_t r = 0; r < row_count; r += PANEL_ROWS) { \
       size_t count = row_count - r < PANEL_ROWS ? row_count - r : PANEL_ROWS; \
       for (size_t first = 0; first < count; first += FILL_ROWS) \

@@ -103,12 +103,16 @@ extension ComputeEngine {
   /// Few queries with a long past: the threads share out its chunks, whose results are merged in their order.
   private func attendByChunks(_ items: [AttentionItem], count: Int, run: AttentionRun) {
     let scratch = scratch(rows: pool.threads + count, width: run.scratchWidth)
-    let pieces = items.indices.flatMap { item in items[item].chunks.map { (item: item, chunk: $0) } }
+    var pieces: [(item: Int, chunk: Int, row: Int)] = []
+    for item in items.indices {
+      for chunk in items[item].chunks { pieces.append((item, chunk, pool.threads + pieces.count)) }
+    }
+    // In the order in which they lie in memory: the heads of a chunk are neighbours.
+    pieces.sort { ($0.chunk, $0.item) < ($1.chunk, $1.item) }
     pool.run(count) { index, thread in
       let piece = pieces[index]
       run.attend(
-        items[piece.item], chunk: piece.chunk, scratch: scratch.row(thread),
-        into: scratch.row(pool.threads + index))
+        items[piece.item], chunk: piece.chunk, scratch: scratch.row(thread), into: scratch.row(piece.row))
     }
     var first = pool.threads
     for item in items {

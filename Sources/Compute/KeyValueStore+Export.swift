@@ -69,12 +69,13 @@ extension KeyValueStore {
     func zero(_ offset: Int, _ count: Int) {
       for index in 0..<count { bytes[start + offset + index] = 0 }
     }
-    func zeroBoth(_ count: Int, size: Int, from base: Int) {
-      for index in 0..<count { zero(keys + base + (index * Self.tileLength + place) * size, size) }
-      zero(values + base + place * count * size, count * size)
+    let size = format == .f16 ? 2 : 1
+    for index in 0..<headSize { zero(keys + (index * Self.tileLength + place) * size, size) }
+    zero(values + place * headSize * size, headSize * size)
+    guard format == .q8_0 else { return }
+    for block in 0..<(headSize + 31) / 32 {
+      for base in [keys, values] { zero(base + Self.tileLength * headSize + (block * Self.tileLength + place) * 2, 2) }
     }
-    zeroBoth(headSize, size: format == .f16 ? 2 : 1, from: 0)
-    if format == .q8_0 { zeroBoth((headSize + 31) / 32, size: 2, from: Self.tileLength * headSize) }
   }
 
   private func pieceBytes(_ positions: Int) -> Int {

@@ -70,6 +70,7 @@ public final class KeyValueStore {
       guard let chunk = KeyValueChunk(heads: layers * heads, bytesPerPosition: format.bytes(headSize: headSize)) else {
         return false
       }
+      if index > 0 { chunk.preferLargePages() }
       chunks.append(chunk)
     } else if !isKnownUniquelyReferenced(&chunks[index]) {
       guard let own = chunks[index].copy(positions: KeyValueStore.chunkLength) else { return false }
@@ -122,6 +123,10 @@ private final class KeyValueChunk {
     self.heads = heads
     self.bytesPerPosition = bytesPerPosition
   }
+
+  /// Lets the system back the chunk with large pages, which long pasts are read faster from. A short past is spread
+  /// thinly over its first chunk and would only take more memory.
+  func preferLargePages() { madvise(base, byteCount, MADV_HUGEPAGE) }
 
   deinit { munmap(base, byteCount) }
 

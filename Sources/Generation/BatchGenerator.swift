@@ -48,14 +48,23 @@ public final class BatchGenerator {
   private let context: Int
   private let options: GenerationOptions
   private let limit: BatchLimit
+  private let prefixCache: PrefixCache?
+  /// Whether the first prompt was kept in the prefix cache, or found not worth it.
+  private var hasRemembered = false
+  /// Positions that came from there.
+  private var recalled = 0
   private var waiting: [(ticket: Int, prompt: [Int32])] = []
   private var running: [BatchSequence] = []
   /// The last sequence that ended: what comes next often begins as it did.
   private var last: BatchSequence?
   private var tickets = 0
 
-  /// A generator that runs `model` with a context of `context` tokens for each sequence.
-  public init(model: Transformer, context: Int, options: GenerationOptions, limit: BatchLimit) {
+  /// A generator that runs `model` with a context of `context` tokens for each sequence. The first prompt is kept in
+  /// `prefixCache` and looked for there; the others share what they begin with alike.
+  public init(
+    model: Transformer, context: Int, options: GenerationOptions, limit: BatchLimit, prefixCache: PrefixCache? = nil
+  ) {
+    self.prefixCache = prefixCache
     self.model = model
     self.context = context
     self.options = options
@@ -84,6 +93,7 @@ public final class BatchGenerator {
     for sequence in running where sequence.decoding.finish != nil {
       results.append(BatchResult(ticket: sequence.ticket, answer: .success(sequence.decoding.answer)))
       last = sequence
+      remember(sequence)
     }
     let ended = Set(results.map(\.ticket))
     running.removeAll { ended.contains($0.ticket) }
@@ -98,7 +108,7 @@ public final class BatchGenerator {
     while running.count < limit.sequences, let next = waiting.first, fits(next.prompt.count) {
       let others = running + (last.map { [$0] } ?? [])
       let best = others.max { $0.computed(of: next.prompt) < $1.computed(of: next.prompt) }
-      let shared = best?.computed(of: next.prompt) ?? 0
+      var shared = best?.computed(of: next.prompt) ?? 0
       let later = others.map { $0.shared(with: next.prompt) }.max() ?? 0
       if later - shared >= BatchGenerator.worthWaiting { break }
       waiting.removeFirst()
@@ -106,6 +116,10 @@ public final class BatchGenerator {
         let error = ModelError.memory(bytes: model.cacheBytes(positions: shared))
         failed.append(BatchResult(ticket: next.ticket, answer: .failure(error)))
         continue
+      }
+      if others.isEmpty, let prefixCache {
+        recalled = prefixCache.restore(next.prompt, model: model, into: store)
+        shared = recalled
       }
       let decoding = Decoding(
         next.prompt, reused: shared, context: context, options: options, tokenizer: model.checkpoint.tokenizer)
@@ -126,6 +140,15 @@ public final class BatchGenerator {
     let lengths = running.map(\.prompt.count) + [count]
     let positions = lengths.reduce(0) { $0 + min(context, $1 + min(context, options.maxTokens)) }
     return model.cacheBytes(positions: positions) <= limit.cacheBytes
+  }
+
+  /// Keeps the first prompt in the prefix cache, unless most of it came from there.
+  private func remember(_ sequence: BatchSequence) {
+    guard let prefixCache, !hasRemembered else { return }
+    hasRemembered = true
+    guard sequence.tokens.starts(with: sequence.prompt) else { return }
+    guard sequence.prompt.count >= recalled + PrefixCache.leastTokens else { return }
+    prefixCache.keep(sequence.prompt, model: model, from: sequence.store)
   }
 
   // MARK: Computing

@@ -42,7 +42,8 @@ public final class Session {
   private var computed: [Int32] = []
   private var adapterGeneration = 0
   let store: KeyValueStore
-  let prefixCache: PrefixCache?
+  /// Where beginnings are kept from one start of the program to the next.
+  public let prefixCache: PrefixCache?
   /// Positions that came from the prefix cache on disk.
   var recalled = 0
   /// Whether the first prompt was kept there, or found not worth it.

@@ -37,7 +37,8 @@ struct Answerer {
 
   /// A generator of many such answers at once.
   func makeBatch(_ limit: BatchLimit) -> BatchGenerator {
-    BatchGenerator(model: session.model, context: session.context, options: options, limit: limit)
+    BatchGenerator(
+      model: session.model, context: session.context, options: options, limit: limit, prefixCache: session.prefixCache)
   }
 
   /// Streams the answer to one question to standard output, and says on standard error when it is not whole.

@@ -45,6 +45,9 @@ struct Bench: ParsableCommand {
   @Option(name: [.short, .long], help: "Context in tokens; as long as the model was trained for without.")
   var context: Int?
 
+  @Option(name: .customLong("kv"), help: "The KV cache's number format: f16 or q8_0.")
+  var cacheFormat = CacheFormat.f16
+
   @Flag(help: "Print JSON objects, one a line.")
   var json = false
 
@@ -70,10 +73,11 @@ struct Bench: ParsableCommand {
     let checkpoint = try ModelOptions.open(ModelLocator.find(model), kernels: kernels)
     let tests = try fittingTests(checkpoint)
     let benchmark = Benchmark(
-      checkpoint, capacity: tests.map(\.positions).max() ?? 1, threads: threads.values[0])
+      checkpoint, capacity: tests.map(\.positions).max() ?? 1, threads: threads.values[0],
+      cacheFormat: cacheFormat)
     let report = BenchReport(
       style: json ? .json : markdown ? .markdown : .table, checkpoint: checkpoint, repetitions: repetitions,
-      context: context)
+      context: context, cacheFormat: cacheFormat)
     let limits = threads.values.map { (threads: $0, limits: benchmark.limits(threads: $0)) }
     try Output.write(report.header(limits))
     for test in tests {

@@ -17,10 +17,11 @@ struct BenchReport {
   let checkpoint: Checkpoint
   let repetitions: Int
   let context: Int?
+  let cacheFormat: CacheFormat
 
   /// The columns of a table and how wide they are for reading.
   private static let columns = [
-    ("test", 8), ("threads", 7), ("parallel", 8), ("depth", 6), ("mean tok/s", 10), ("± spread", 8),
+    ("test", 8), ("threads", 7), ("parallel", 8), ("depth", 6), ("mean tok/s", 10), ("median", 8), ("± spread", 8),
     ("best", 8), ("limit", 9), ("of limit", 8),
   ]
 
@@ -63,7 +64,7 @@ struct BenchReport {
     let test = result.test
     let cells = [
       test.name, String(result.threads), String(test.parallel), String(test.depth), fixed(result.mean, 1),
-      fixed(result.deviation, 1), fixed(result.best, 1), fixed(result.limit, 1),
+      fixed(result.median, 1), fixed(result.deviation, 1), fixed(result.best, 1), fixed(result.limit, 1),
       fixed(result.limitShare * 100, 1) + " %",
     ]
     guard style == .markdown else { return aligned(cells) + "\n" }
@@ -94,10 +95,11 @@ struct BenchReport {
     return .object(
       OrderedFields([
         ("test", .string(test.name)), ("threads", .integer(result.threads)), ("parallel", .integer(test.parallel)),
-        ("depth", .integer(test.depth)), ("mean", .number(result.mean)), ("best", .number(result.best)),
+        ("depth", .integer(test.depth)), ("mean", .number(result.mean)), ("median", .number(result.median)),
+        ("best", .number(result.best)),
         ("stdev", .number(result.deviation)), ("limit", .number(result.limit)),
         ("limit_share", .number(result.limitShare)), ("kernels", .string(checkpoint.kernels.name)),
-        ("model", .string(checkpoint.name)),
+        ("kv", .string(cacheFormat.rawValue)), ("model", .string(checkpoint.name)),
       ]))
   }
 
@@ -120,13 +122,14 @@ struct BenchReport {
     let test = result.test
     let sizes = test.kind == .prompt ? "-p \(test.tokens) -n 0" : "-p 0 -n \(test.tokens)"
     let isUsual = checkpoint.kernels.name == KernelSet.available[0].name
-    let words = [
-      isUsual ? "" : "HYPNOS_CPU=\(checkpoint.kernels.name)",
-      "hypnos bench -m \(checkpoint.path) -t \(result.threads) \(sizes)",
-      test.depth > 0 ? "--depth \(test.depth)" : "", test.parallel > 1 ? "--parallel \(test.parallel)" : "",
-      repetitions != Bench.usualRepetitions ? "--repetitions \(repetitions)" : "", context.map { "-c \($0)" } ?? "",
-    ]
-    return words.filter { !$0.isEmpty }.joined(separator: " ")
+    var words = isUsual ? [] : ["HYPNOS_CPU=\(checkpoint.kernels.name)"]
+    words.append("hypnos bench -m \(checkpoint.path) -t \(result.threads) \(sizes)")
+    if test.depth > 0 { words.append("--depth \(test.depth)") }
+    if test.parallel > 1 { words.append("--parallel \(test.parallel)") }
+    if repetitions != Bench.usualRepetitions { words.append("--repetitions \(repetitions)") }
+    if let context { words.append("-c \(context)") }
+    if cacheFormat != .f16 { words.append("--kv \(cacheFormat.rawValue)") }
+    return words.joined(separator: " ")
   }
 
   /// The first cell to the left, the others to the right.

@@ -17,24 +17,24 @@ import Testing
     let prefix: [Int32] = [1, 90, 100, 110]
     let longer = prefix + [104]
     let model = Transformer(checkpoint, threads: 1)
-    let session = try Session(model: model, context: 16)
-    let base = try session.advance(to: prefix)
+    let session = Session(model: model, context: 16)
+    let base = try session.advance(to: prefix)[row: 0]
     #expect(session.tokens == prefix)
     #expect(session.reusable(of: longer) == 4)
 
     try model.setAdapters([adapter])
     #expect(session.tokens.isEmpty)
     #expect(session.reusable(of: longer) == 0)
-    let adapted = try session.advance(to: longer)
-    let fresh = try Session(model: model, context: 16).advance(to: longer)
+    let adapted = try session.advance(to: longer)[row: 0]
+    let fresh = try Session(model: model, context: 16).advance(to: longer)[row: 0]
     #expect(adapted == fresh)
     #expect(session.reusable(of: longer + [35]) == 5)
 
     var weaker = adapter
     weaker.scale = 0.5
     try model.setAdapters([weaker])
-    #expect(try session.advance(to: longer) != adapted)
+    #expect(try session.advance(to: longer)[row: 0] != adapted)
     try model.setAdapters([])
-    #expect(try session.advance(to: prefix) == base)
+    #expect(try session.advance(to: prefix)[row: 0] == base)
   }
 }

@@ -48,6 +48,36 @@ import Testing
     #expect(reported.isEmpty)
   }
 
+  @Test func aBatchReusesItToo() throws {
+    let model = try TinyModel.open()
+    let document = TinyModel.prompt(290)
+    let prompts = (1...3).map { document + TinyModel.prompt(10, seed: UInt64($0)) }
+    var options = GenerationOptions()
+    options.maxTokens = 6
+    let cache = PrefixCache(folder: folder, byteLimit: 1 << 30) { [unowned self] in reported.append($0) }
+    func answers() throws -> [Answer] {
+      let batch = BatchGenerator(
+        model: model, context: 512, options: options, limit: BatchLimit(sequences: 2), prefixCache: cache)
+      var found: [Int: Answer] = [:]
+      var waiting = prompts
+      while !waiting.isEmpty || !batch.isIdle {
+        while batch.hasRoom, !waiting.isEmpty { _ = try batch.submit(waiting.removeFirst()) }
+        for result in batch.step() { found[result.ticket] = try result.answer.get() }
+      }
+      return (1...3).compactMap { found[$0] }
+    }
+    let first = try answers()
+    let second = try answers()
+    #expect(first.map(\.reusedTokens) == [0, 290, 290])
+    #expect(second.map(\.reusedTokens) == [299, 290, 290])
+    for (prompt, (one, two)) in zip(prompts, zip(first, second)) {
+      let alone = try Generator(session: Session(model: model, context: 512), options: options).answer(prompt) { _ in }
+      #expect(one.tokens == alone.tokens && two.tokens == alone.tokens)
+    }
+    #expect(try files().count == 1)
+    #expect(reported.isEmpty)
+  }
+
   @Test func whatIsCommonIsReused() throws {
     let model = try TinyModel.open()
     let document = TinyModel.prompt(290)

@@ -63,7 +63,7 @@ func makeAdapter(
 
 /// The logits of all positions of `tokens`, computed in batches cut before each of `pieces`.
 func logits(_ model: Transformer, _ tokens: [Int32], pieces: [Int] = []) throws -> [[Float]] {
-  let store = try model.makeStore(capacity: tokens.count)
+  let store = model.makeStore(capacity: tokens.count)
   var logits: [[Float]] = []
   for (start, end) in zip([0] + pieces, pieces + [tokens.count]) {
     let batch = (start..<end).map { BatchRow(token: tokens[$0], store: store, position: $0) }

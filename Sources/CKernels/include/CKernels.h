@@ -56,8 +56,8 @@ size_t hypnos_scratch_bytes(size_t width);
 enum { HYPNOS_ATTEND_QUERIES = 8, HYPNOS_TILE = 16, HYPNOS_CHUNK = 256 };
 
 // Formats of the KV cache: f16, or 8 bits with an f16 scale for each 32 values of a key or value. Both lie in tiles
-// of sixteen positions. A tile of keys is [size][16], so that a lane is a key, and with 8 bits the scales
-// [blocks][16] behind it; a tile of values is [16][size] and the scales [16][blocks].
+// of sixteen positions. A tile of keys is [size][16], so that a lane is a key; a tile of values is [16][size].
+// With 8 bits the scales [blocks][16] stand behind either.
 enum { HYPNOS_CACHE_F16 = 0, HYPNOS_CACHE_Q8 = 1 };
 
 // The bytes of one head's keys, or values, of a tile.

@@ -119,6 +119,8 @@ public struct BenchmarkResult: Sendable {
 
   /// The speeds' mean.
   public var mean: Double { speeds.reduce(0, +) / Double(speeds.count) }
+  /// The median speed; of an even number, the faster of the two in the middle.
+  public var median: Double { speeds.sorted()[speeds.count / 2] }
   /// The best speed.
   public var best: Double { speeds.max() ?? 0 }
   /// The speeds' standard deviation, of a sample; 0 for one repetition.
