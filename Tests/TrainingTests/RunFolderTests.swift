@@ -15,8 +15,8 @@ import Testing
   /// A run in the folder at `path`, taken up where there is one.
   private static func run(at path: String, calls: FileCalls = FileCalls()) throws -> TrainingRun<ToyObjective> {
     let folder = try RunFolder(path: path, calls: calls)
-    let saved: KeptState?
-    do { saved = try folder.load().kept } catch RunError.nothingToResume { saved = nil }
+    let isBegun = (try? folder.checkIsUnused()) == nil
+    let saved = isBegun ? try folder.load().kept : nil
     let objective = ToyObjective()
     if let saved {
       #expect(saved.identity == ToyRun.identity())
@@ -26,25 +26,40 @@ import Testing
       objective, stages: ToyRun.twoStages, settings: ToyRun.settings, saving: ToyRun.saving(folder), from: saved?.state)
   }
 
+  /// The state that the run at `path` ends in. Its folder is free again afterwards.
+  private static func finish(
+    at path: String, calls: FileCalls = FileCalls(), report: (TrainingEvent) -> Void = { _ in }
+  ) throws -> TrainingState {
+    let run = try run(at: path, calls: calls)
+    #expect(try run.run(report: report) == .finished)
+    return run.state.timeless
+  }
+
+  /// A sitting at the run at `path` that ends when `isStopped`; how it ended, nil for by an error.
+  private static func sit(
+    at path: String, calls: FileCalls = FileCalls(), isStopped: () -> Bool
+  ) throws -> TrainingOutcome? {
+    let run = try run(at: path, calls: calls)
+    return try? run.run(isStopped: isStopped)
+  }
+
   @Test func interruptedAnywhereItGoesOnToTheBit() throws {
     let expected = try Self.undisturbed()
     for patience in [1, 2, 3, 5, 17] {
       let folder = try TemporaryFolder()
-      var outcome = TrainingOutcome.interrupted(step: 0)
       var sittings = 0
+      var outcome: TrainingOutcome?
       while outcome != .finished, sittings < 1000 {
         sittings += 1
         var asked = 0
         // Every sitting ends after some more questions whether to stop: between sequences, looks and stages alike.
-        let run = try Self.run(at: folder.path)
-        outcome = try run.run(isStopped: {
+        outcome = try Self.sit(at: folder.path) {
           asked += 1
           return asked > patience + sittings % 3
-        })
-        if outcome == .finished { #expect(run.state.timeless == expected) }
+        }
       }
-      #expect(outcome == .finished)
       #expect(sittings > 2)
+      #expect(try Self.finish(at: folder.path) == expected)
     }
   }
 
@@ -58,7 +73,7 @@ import Testing
       return nil
     }
     let whole = try TemporaryFolder()
-    #expect(try Self.run(at: whole.path, calls: calls).run() == .finished)
+    _ = try Self.finish(at: whole.path, calls: calls)
     for last in 0..<total {
       let folder = try TemporaryFolder()
       var count = 0
@@ -67,16 +82,9 @@ import Testing
         count += 1
         return count > last ? EIO : nil
       }
-      var died = false
-      let run = try Self.run(at: folder.path, calls: dying)
       // A dead process computes nothing either.
-      _ = try? run.run(isStopped: {
-        died = died || count > last
-        return died
-      })
-      let again = try Self.run(at: folder.path)
-      #expect(try again.run() == .finished)
-      #expect(again.state.timeless == expected, "dead after \(last) calls")
+      _ = try Self.sit(at: folder.path, calls: dying) { count > last }
+      #expect(try Self.finish(at: folder.path) == expected, "dead after \(last) calls")
     }
   }
 
@@ -90,26 +98,22 @@ import Testing
     calls.failure = {
       guard $0 == call else { return nil }
       seen += 1
-      return (3...9).contains(seen) ? ENOSPC : nil
+      // A state takes about ten writes; the first must be written, or there is no run.
+      return (call == .write ? 25...80 : 3...9).contains(seen) ? ENOSPC : nil
     }
-    let run = try Self.run(at: folder.path, calls: calls)
     var failures = 0
-    var goodSteps: [Int] = []
-    let outcome = try run.run { event in
-      if case .notSaved(let error) = event {
-        failures += 1
-        guard case .system(_, "written", ENOSPC) = error else { return #expect(Bool(false), "\(error)") }
-        // What is there is whole.
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        #expect(!names.contains { $0.hasSuffix(".tmp") })
-        for name in names { #expect((try? StateFile.read(folder.path + "/" + name)) != nil) }
-      }
-      if case .saved(let step) = event { goodSteps.append(step) }
+    let ended = try Self.finish(at: folder.path, calls: calls) { event in
+      guard case .notSaved(let error) = event else { return }
+      failures += 1
+      guard case .system(_, "written", ENOSPC) = error else { return #expect(Bool(false), "\(error)") }
+      // What is there is whole.
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+      #expect(!names.contains { $0.hasSuffix(".tmp") })
+      for name in names { #expect((try? StateFile.read(folder.path + "/" + name)) != nil) }
     }
-    #expect(outcome == .finished)
     #expect(failures > 0)
-    #expect(run.state.timeless == expected)
-    #expect(try Self.run(at: folder.path).state.timeless == expected)
+    #expect(ended == expected)
+    #expect(try Self.finish(at: folder.path) == expected)
   }
 
   @Test func aFolderThatCannotBeWrittenIsFoundOutAtTheBeginning() throws {
@@ -125,8 +129,7 @@ import Testing
   @Test func twoStatesAreKeptForTheOwnerAlone() throws {
     let folder = try TemporaryFolder()
     let path = folder.path + "/run"
-    let run = try Self.run(at: path)
-    _ = try run.run()
+    _ = try Self.finish(at: path)
     let names = try FileManager.default.contentsOfDirectory(atPath: path)
     #expect(names.count == 2)
     for name in names {
@@ -139,7 +142,7 @@ import Testing
   @Test func damageIsFoundAndTheStateBeforeIsTaken() throws {
     let folder = try TemporaryFolder()
     let path = folder.path + "/run"
-    _ = try Self.run(at: path).run()
+    _ = try Self.finish(at: path)
     let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted {
       (Int($0.dropFirst(6)) ?? 0) < (Int($1.dropFirst(6)) ?? 0)
     }
@@ -194,18 +197,9 @@ import Testing
 
   @Test func aFinishedRunStaysFinished() throws {
     let folder = try TemporaryFolder()
-    let first = try Self.run(at: folder.path)
-    _ = try first.run()
-    let state = first.state.timeless
-    // Another process: the first one's lock must be gone.
-    let again = try withExtendedLifetime(TemporaryFolder()) { copy in
-      for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) {
-        try FileManager.default.copyItem(atPath: folder.path + "/" + name, toPath: copy.path + "/" + name)
-      }
-      let again = try Self.run(at: copy.path)
-      #expect(try again.run() == .finished)
-      return again
-    }
+    let state = try Self.finish(at: folder.path)
+    let again = try Self.run(at: folder.path)
+    #expect(try again.run() == .finished)
     #expect(again.objective.calls == 0)
     #expect(again.state.timeless == state)
   }

@@ -25,7 +25,7 @@ import Testing
   /// However the examples of a step are packed, its gradient is the mean over all targets.
   @Test func aStepIsTheMeanOverAllItsTargets() throws {
     let stage = ToyRun.stage(epochs: 1, heldOut: 0)
-    let objectives = try [8, 16, 64].map { length in
+    let objectives = try [8, 16, 64].map { (length: Int) throws -> ToyObjective in
       var settings = ToyRun.settings
       settings.sequenceLength = length
       settings.sequencesPerStep = 1000
@@ -63,12 +63,12 @@ import Testing
     var looks: [(step: Int, isBest: Bool)] = []
     let run = TrainingRun(objective, stages: [ToyRun.stage(rate: 0.3)], settings: ToyRun.settings)
     var best: [[Float]] = []
-    _ = try run.run { event in
+    _ = try run.run(report: { event in
       if case .evaluated(let evaluation, let isBest) = event {
         looks.append((evaluation.step, isBest))
         if isBest { best = objective.parameters.values }
       }
-    }
+    })
     let perEpoch = run.plannedSteps / 3
     let expected = (0...run.plannedSteps).filter { $0 % perEpoch % 2 == 0 || $0 == run.plannedSteps }
     #expect(looks.map(\.step) == expected)
@@ -86,8 +86,10 @@ import Testing
     objective.direction = -1
     let run = TrainingRun(objective, stages: [ToyRun.stage(rate: 1e-3)], settings: settings)
     var ended: (steps: Int, isEarly: Bool)?
-    #expect(
-      try run.run { if case .stageEnded(_, let steps, let isEarly) = $0 { ended = (steps, isEarly) } } == .finished)
+    let outcome = try run.run(report: { event in
+      if case .stageEnded(_, let steps, let isEarly) = event { ended = (steps, isEarly) }
+    })
+    #expect(outcome == .finished)
     // Going the wrong way every look is worse than the first, at step 0.
     #expect(run.progress.evaluations.count == 4)
     #expect(ended?.isEarly == true)
@@ -100,7 +102,7 @@ import Testing
     let together = ToyObjective()
     let run = TrainingRun(together, stages: ToyRun.twoStages, settings: ToyRun.settings)
     var begun: [String] = []
-    _ = try run.run { if case .stage(let stage) = $0 { begun.append(stage.name) } }
+    _ = try run.run(report: { if case .stage(let stage) = $0 { begun.append(stage.name) } })
     #expect(begun == ["general", "specific"])
     #expect(run.progress.stageStarts.count == 2)
     #expect(run.progress.rates.max() == 0.05)
@@ -124,9 +126,9 @@ import Testing
     objective.breaksAtCall = 12
     let run = TrainingRun(objective, stages: [ToyRun.stage()], settings: ToyRun.settings)
     var best: [[Float]] = []
-    let outcome = try run.run {
+    let outcome = try run.run(report: {
       if case .evaluated(_, isBest: true) = $0 { best = objective.parameters.values }
-    }
+    })
     guard case .diverged(let divergence) = outcome else { return #expect(Bool(false), "\(outcome)") }
     #expect(divergence.sign == .notFinite)
     #expect(divergence.step == run.progress.totalSteps + 1)
