@@ -25,12 +25,13 @@ struct FinetuneRun {
     for path in [out] + (command.report.map { [$0] } ?? []) {
       try FinetuneRun.allowReplacing(path, "replace it", force: command.force)
     }
-    let folder = try RunFolder(path: out + ".run")
-    let kept = try command.resume ? takeUp(folder) : nil
-    if kept == nil { try allowBeginning(in: folder) }
+    let found = try earlierFolder()
+    let kept = try command.resume ? takeUp(found) : nil
+    if let found, kept == nil { try allowBeginning(in: found) }
     let plan = try FinetunePlan(command, checkpoint: checkpoint, moment: kept?.moment ?? .current())
     plan.tellData()
     let engine = try plan.makeEngine(threads: command.threadCount, memoryLimit: command.memoryLimit)
+    let folder = try found ?? RunFolder(path: folderPath)
     if let kept {
       let differences = plan.identity.differences(from: kept.identity)
       guard differences.isEmpty, kept.state.fits(engine.parameters, stages: plan.stages) else {
@@ -91,12 +92,20 @@ struct FinetuneRun {
             + "\(Figure.perplexity(first.loss)) and \(Figure.perplexity(best.loss))); kept is step \(best.step).")
     }
     lines.append("Use it with: hypnos --adapter \(out)")
-    lines.append("\(out).run can be deleted.")
+    lines.append("\(folderPath) can be deleted.")
     return lines.joined(separator: "\n") + "\n"
   }
 
+  private var folderPath: String { out + ".run" }
+
+  /// The run's folder, where there is one already.
+  private func earlierFolder() throws(RunError) -> RunFolder? {
+    access(folderPath, F_OK) == 0 ? try RunFolder(path: folderPath) : nil
+  }
+
   /// The newest good state.
-  private func takeUp(_ folder: RunFolder) throws -> KeptState {
+  private func takeUp(_ folder: RunFolder?) throws -> KeptState {
+    guard let folder else { throw RunError.nothingToResume(folder: folderPath) }
     let (kept, damaged) = try folder.load()
     for error in damaged { Output.complain("\(error); going on from the state before it") }
     return kept

@@ -221,7 +221,7 @@ import Testing
     let wrong = [
       (["--epochs", "general=1"], "--epochs: stage specific is left out"),
       (["--epochs", "general=1,specific=2,more=1"], "--epochs more: there is no such stage"),
-      (["--rate", "-1"], "--rate -1: it can be a number above 0"),
+      (["--rate=-1"], "--rate -1: it can be a number above 0"),
       (["--data", notes], "give either --data or --stage"),
     ]
     for (options, message) in wrong {
@@ -296,7 +296,7 @@ import Testing
     #expect(broken.status == 1)
     #expect(!FileManager.default.fileExists(atPath: out))
     let wrong = [
-      ["--rank", "0"], ["--alpha", "-1"], ["--last-layers", "3"], ["--sequence-length", "8"],
+      ["--rank", "0"], ["--alpha=-1"], ["--last-layers", "3"], ["--sequence-length", "8"],
       ["--sequence-length", "1000"], ["--memory", "1K"],
     ]
     try TinyCheckpoint.write(to: base)

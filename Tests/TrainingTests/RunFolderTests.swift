@@ -15,8 +15,8 @@ import Testing
   /// A run in the folder at `path`, taken up where there is one.
   private static func run(at path: String, calls: FileCalls = FileCalls()) throws -> TrainingRun<ToyObjective> {
     let folder = try RunFolder(path: path, calls: calls)
-    let isBegun = (try? folder.checkIsUnused()) == nil
-    let saved = isBegun ? try folder.load().kept : nil
+    let isEmpty = try FileManager.default.contentsOfDirectory(atPath: path).isEmpty
+    let saved = isEmpty ? nil : try folder.load().kept
     let objective = ToyObjective()
     if let saved {
       #expect(saved.identity == ToyRun.identity())
@@ -99,7 +99,7 @@ import Testing
       guard $0 == call else { return nil }
       seen += 1
       // A state takes about ten writes; the first must be written, or there is no run.
-      return (call == .write ? 25...80 : 3...9).contains(seen) ? ENOSPC : nil
+      return (call == .write ? 25...35 : 3...9).contains(seen) ? ENOSPC : nil
     }
     var failures = 0
     let ended = try Self.finish(at: folder.path, calls: calls) { event in
@@ -174,6 +174,21 @@ import Testing
     #expect(throws: RunError.busy(folder: folder.path)) { try RunFolder(path: folder.path) }
     #expect(throws: RunError.nothingToResume(folder: folder.path)) { try first.load() }
     try first.checkIsUnused()
+  }
+
+  @Test func aRunThatNeverTookAStepIsNoRun() throws {
+    let folder = try TemporaryFolder()
+    _ = try Self.sit(at: folder.path) { true }
+    try RunFolder(path: folder.path).checkIsUnused()
+    var asked = 0
+    _ = try Self.sit(at: folder.path) {
+      asked += 1
+      return asked > 8
+    }
+    let begun = try RunFolder(path: folder.path)
+    #expect(throws: RunError.alreadyBegun(folder: folder.path)) { try begun.checkIsUnused() }
+    try begun.clear()
+    try begun.checkIsUnused()
   }
 
   @Test func anotherRunIsToldApartByName() throws {

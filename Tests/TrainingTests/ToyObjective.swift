@@ -102,7 +102,9 @@ enum ToyRun {
     return settings
   }
 
-  static let twoStages = [stage("general"), stage("specific", epochs: 1.5, rate: 0.05, count: 12, first: 90)]
+  static let twoStages = [
+    stage("general", count: 13), stage("specific", epochs: 1.5, rate: 0.05, count: 9, first: 90),
+  ]
 
   static func identity(
     _ stages: [TrainingStage] = twoStages, _ settings: TrainingSettings = settings

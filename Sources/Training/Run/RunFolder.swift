@@ -38,9 +38,10 @@ public final class RunFolder {
 
   deinit { if lock >= 0 { close(lock) } }
 
-  /// Throws `alreadyBegun` when there is a state in the folder.
+  /// Throws `alreadyBegun` unless the folder holds nothing, or a run that has not taken a step.
   public func checkIsUnused() throws(RunError) {
-    guard try generations().isEmpty else { throw .alreadyBegun(folder: path) }
+    guard try !generations().isEmpty else { return }
+    guard let kept = try? load().kept, kept.state.progress.totalSteps == 0 else { throw .alreadyBegun(folder: path) }
   }
 
   /// Removes all states.

@@ -60,6 +60,6 @@ enum TinyCheckpoint {
       "tokenizer.chat_template",
       .string(
         "{% for m in messages %}{% if m.role == 'assistant' %}A:{{ m.content }}{{ eos_token }}{% else %}"
-          + "Q:{{ m.content }}\\n{% endif %}{% endfor %}{% if add_generation_prompt %}A:{% endif %}"))
+          + "Q:{{ m.content }}\n{% endif %}{% endfor %}{% if add_generation_prompt %}A:{% endif %}"))
   }
 }
