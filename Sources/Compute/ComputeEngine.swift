@@ -35,6 +35,9 @@ public final class ComputeEngine {
   private var columns = QuantizedColumns(columns: 1, width: 128)
   private var columnCapacity = (count: 1, width: 128)
   private var shared = FloatMatrix(rows: 1, width: 16)
+  /// What backward passes use in place of the weights; see `useTransposes`.
+  var transposes: TransposedWeights?
+  var transposedSums = FloatMatrix(rows: 1, width: 16)
   private var reduced = FloatMatrix(rows: 1, width: 16)
 
   /// An engine on `threads` threads.

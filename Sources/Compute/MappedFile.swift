@@ -38,6 +38,19 @@ public final class MappedFile: Sendable {
     self.base = UnsafeRawPointer(address)
   }
 
+  /// Memory of the program's own that is read like a file from then on: `count` zeros that `fill` writes to. Nil when
+  /// the system refuses it.
+  init?(name: String, count: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+    let flags = MAP_PRIVATE | MAP_ANONYMOUS
+    guard count > 0, let address = mmap(nil, count, PROT_READ | PROT_WRITE, flags, -1, 0), address != MAP_FAILED else {
+      return nil
+    }
+    fill(UnsafeMutableRawBufferPointer(start: address, count: count))
+    path = name
+    self.count = count
+    base = UnsafeRawPointer(address)
+  }
+
   deinit {
     munmap(UnsafeMutableRawPointer(mutating: base), count)
   }

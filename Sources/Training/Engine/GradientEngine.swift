@@ -7,6 +7,9 @@ import Model
 /// weights are those of inference; everything else is float32. Results do not depend on the number of threads, on
 /// what else is in a sequence, or on whether activations were kept.
 public final class GradientEngine {
+  /// The most bytes of transposed weights: all of a small base's, some layers' of a large one.
+  private static let transposeLimit = 256 << 20
+
   /// The base.
   public let checkpoint: Checkpoint
   /// The adapter's values; those they are set to have the same shapes.
@@ -64,7 +67,11 @@ public final class GradientEngine {
     let layers = (0..<p.layers).map { AdaptedLayer($0, of: checkpoint, adapter) }
     let plan = MemoryPlan(checkpoint, adapter, layers, rows: sequenceLength - 1, threads: threads)
     recomputedLayers = try plan.recomputedLayers(limit: memoryLimit, sequenceLength: sequenceLength)
-    memoryNeeded = plan.bytes(recomputedLayers: recomputedLayers)
+    let needed = plan.bytes(recomputedLayers: recomputedLayers)
+    let costs = checkpoint.costs()
+    let all = Int((costs.layerMultiplyAccumulates + costs.headMultiplyAccumulates) * 34 / 32)
+    let transposeBudget = min(GradientEngine.transposeLimit, all, memoryLimit.map { $0 - needed } ?? .max)
+    memoryNeeded = needed + transposeBudget
 
     self.checkpoint = checkpoint
     self.sequenceLength = sequenceLength
@@ -74,6 +81,7 @@ public final class GradientEngine {
     parameters = AdapterParameters(adapter)
     let rows = sequenceLength - 1
     engine = ComputeEngine(kernels: checkpoint.kernels, threads: threads)
+    engine.useTransposes(budget: transposeBudget)
     let memory = PassMemory(rows: rows, p)
     self.memory = memory
     attention = TrainingAttention(
