@@ -36,9 +36,12 @@ struct FinetuneReport {
   }
 
   private func comparisons(_ adapterPath: String) throws -> [RunReport.Comparison] {
-    let questions =
-      (plan.datasets.last?.heldOutQuestions(
-        limit: FinetuneReport.questionLimit, tokenizer: plan.checkpoint.tokenizer)) ?? []
+    // Those of the last stage first: they are what the adapter is for.
+    var questions: [HeldOutQuestion] = []
+    for dataset in plan.datasets.reversed() {
+      questions += dataset.heldOutQuestions(
+        limit: FinetuneReport.questionLimit - questions.count, tokenizer: plan.checkpoint.tokenizer)
+    }
     guard !questions.isEmpty else { return [] }
     Output.complain("Asking held-out questions, before and after.", prefix: "")
     let model = Transformer(plan.checkpoint, threads: threads)

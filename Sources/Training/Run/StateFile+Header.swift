@@ -47,15 +47,18 @@ extension TrainingProgress {
 
   /// The progress that `json` holds; nil when it is not one.
   init?(json: JSONValue?) {
+    // Small enough that sums of counts do not overflow.
+    let counts = 0...1 << 48
     func numbers(_ key: String) -> [Double]? {
       guard let elements = json?[key]?.array else { return nil }
       let numbers = elements.compactMap(\.number)
       return numbers.count == elements.count ? numbers : nil
     }
-    func count(_ key: String) -> Int? { json?[key]?.integer.flatMap { $0 >= 0 ? $0 : nil } }
+    func count(_ key: String) -> Int? { json?[key]?.integer.flatMap { counts.contains($0) ? $0 : nil } }
     guard let stage = count("stage"), let step = count("step"), let losses = numbers("losses"),
       let rates = numbers("rates"), let evaluations = json?["evaluations"]?.array?.map(Evaluation.init(json:)),
       let starts = json?["stage_starts"]?.array?.compactMap(\.integer), starts.count == stage + 1,
+      starts.allSatisfy(counts.contains),
       let looks = count("looks_without_gain"), let tokens = count("tokens"), let seconds = json?["seconds"]?.number,
       let isFinished = json?["is_finished"]?.boolean, !evaluations.contains(nil), losses.count == rates.count
     else { return nil }

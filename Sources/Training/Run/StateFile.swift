@@ -115,7 +115,8 @@ private struct StateShape {
     guard let counts = header["matrices"]?.array?.compactMap(\.integer), counts.count <= StateFile.matrixLimit,
       counts.count == header["matrices"]?.array?.count,
       counts.allSatisfy({ (0...StateFile.valueLimit).contains($0) }),
-      let steps = header["optimizer_steps"]?.integer, steps >= 0, let hasBest = header["has_best"]?.boolean
+      let steps = header["optimizer_steps"]?.integer, (0...1 << 48).contains(steps),
+      let hasBest = header["has_best"]?.boolean
     else { return nil }
     self.counts = counts
     optimizerSteps = steps

@@ -73,7 +73,7 @@ public final class TrainingRun<Objective: TrainingObjective> {
     if isStopped() { throw Stopped() }
     if needsEvaluation {
       try evaluate(isStopped, report)
-    } else if progress.step == plan.steps || isOutOfPatience {
+    } else if progress.step >= plan.steps || isOutOfPatience {
       endStage(report)
     } else {
       try takeStep(isStopped, report)
