@@ -13,7 +13,10 @@ import Testing
   }
 
   /// A run in the folder at `path`, taken up where there is one.
-  private static func run(at path: String, calls: FileCalls = FileCalls()) throws -> TrainingRun<ToyObjective> {
+  /// It is saved every `interval` seconds of a clock that goes on by one with each look at it.
+  private static func run(
+    at path: String, calls: FileCalls = FileCalls(), interval: Double = 0
+  ) throws -> TrainingRun<ToyObjective> {
     let folder = try RunFolder(path: path, calls: calls)
     let isEmpty = try FileManager.default.contentsOfDirectory(atPath: path).isEmpty
     let saved = isEmpty ? nil : try folder.load().kept
@@ -22,24 +25,31 @@ import Testing
       #expect(saved.identity == ToyRun.identity())
       #expect(saved.state.fits(objective.parameters, stages: ToyRun.twoStages))
     }
+    var seconds = 0.0
     return TrainingRun(
-      objective, stages: ToyRun.twoStages, settings: ToyRun.settings, saving: ToyRun.saving(folder), from: saved?.state)
+      objective, stages: ToyRun.twoStages, settings: ToyRun.settings,
+      saving: ToyRun.saving(folder, interval: interval), from: saved?.state,
+      now: {
+        seconds += 1
+        return seconds
+      })
   }
 
   /// The state that the run at `path` ends in. Its folder is free again afterwards.
   private static func finish(
-    at path: String, calls: FileCalls = FileCalls(), report: (TrainingEvent) -> Void = { _ in }
+    at path: String, calls: FileCalls = FileCalls(), interval: Double = 0,
+    report: (TrainingEvent) -> Void = { _ in }
   ) throws -> TrainingState {
-    let run = try run(at: path, calls: calls)
+    let run = try run(at: path, calls: calls, interval: interval)
     #expect(try run.run(report: report) == .finished)
     return run.state.timeless
   }
 
   /// A sitting at the run at `path` that ends when `isStopped`; how it ended, nil for by an error.
   private static func sit(
-    at path: String, calls: FileCalls = FileCalls(), isStopped: () -> Bool
+    at path: String, calls: FileCalls = FileCalls(), interval: Double = 0, isStopped: () -> Bool
   ) throws -> TrainingOutcome? {
-    let run = try run(at: path, calls: calls)
+    let run = try run(at: path, calls: calls, interval: interval)
     return try? run.run(isStopped: isStopped)
   }
 
@@ -73,7 +83,8 @@ import Testing
       return nil
     }
     let whole = try TemporaryFolder()
-    _ = try Self.finish(at: whole.path, calls: calls)
+    _ = try Self.finish(at: whole.path, calls: calls, interval: 7)
+    #expect(total > 50)
     for last in 0..<total {
       let folder = try TemporaryFolder()
       var count = 0
@@ -83,8 +94,8 @@ import Testing
         return count > last ? EIO : nil
       }
       // A dead process computes nothing either.
-      _ = try Self.sit(at: folder.path, calls: dying) { count > last }
-      #expect(try Self.finish(at: folder.path) == expected, "dead after \(last) calls")
+      _ = try Self.sit(at: folder.path, calls: dying, interval: 7) { count > last }
+      #expect(try Self.finish(at: folder.path, interval: 7) == expected, "dead after \(last) calls")
     }
   }
 

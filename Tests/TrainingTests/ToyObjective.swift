@@ -115,9 +115,9 @@ enum ToyRun {
     return identity
   }
 
-  /// Saves after every step into `folder`.
-  static func saving(_ folder: RunFolder) -> RunSaving {
-    RunSaving(folder: folder, identity: identity(), moment: .init(year: 2025, month: 1, day: 2), interval: 0)
+  /// Saves into `folder` every `interval` seconds, 0 for after every step.
+  static func saving(_ folder: RunFolder, interval: Double = 0) -> RunSaving {
+    RunSaving(folder: folder, identity: identity(), moment: .init(year: 2025, month: 1, day: 2), interval: interval)
   }
 }
 
