@@ -303,7 +303,7 @@ import Testing
     for options in wrong {
       let outcome = try run(["finetune", "-m", base, "--data", notes, "--out", out] + options)
       #expect(outcome.status == 1, "\(options)")
-      #expect(outcome.errors.hasPrefix("hypnos: "), "\(options)")
+      #expect(outcome.errors.split(separator: "\n").last?.hasPrefix("hypnos: ") == true, "\(options)")
     }
     let usage = [
       ["--targets", "x"], ["--dropout", "1"], ["--memory", "much"], ["--validation", "1.5"], ["--batch", "0"],

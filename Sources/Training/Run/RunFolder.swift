@@ -36,7 +36,12 @@ public final class RunFolder {
     for name in try names() where name.hasSuffix(RunFolder.temporarySuffix) { calls.remove(path + "/" + name) }
   }
 
-  deinit { if lock >= 0 { close(lock) } }
+  deinit {
+    guard lock >= 0 else { return }
+    // Said aloud: a process that is just being started may hold the descriptor for a moment longer.
+    flock(lock, LOCK_UN)
+    close(lock)
+  }
 
   /// Throws `alreadyBegun` unless the folder holds nothing, or a run that has not taken a step.
   public func checkIsUnused() throws(RunError) {
