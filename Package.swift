@@ -16,8 +16,9 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: [
-    .executableTarget(name: "hypnos", dependencies: ["Console", "Training", "Generation", "CSystem", argumentParser]),
+    .executableTarget(name: "hypnos", dependencies: ["Console", "Evaluation", "Training", "Generation", "CSystem", argumentParser]),
     .target(name: "Console", dependencies: ["Generation", "CReadline", "CSystem"]),
+    .target(name: "Evaluation", dependencies: ["Generation", "Model", "Text", "Compute"]),
     .target(name: "Training", dependencies: ["Generation", "Model", "Text", "Compute", crypto]),
     .target(name: "Generation", dependencies: ["Model", crypto]),
     .target(name: "Model", dependencies: ["GGUF", "Compute", "Text", crypto]),
