@@ -176,12 +176,14 @@ public final class SelfInstruct {
     var written = try write(requests, options(settings.answerTemperature, settings.maxTokens), isCancelled, tell)[...]
     return attempts.map { attempt in
       attempt.flatMap { attempt in
-        (written.popFirst() ?? .failure(.empty)).flatMap { WrittenText.answer($0, language: attempt.language) }
-          .map { answer in
-            GeneratedRow(
-              attempt: attempt.number, question: attempt.question, answer: answer, seeds: attempt.seeds.map(\.id),
-              passage: attempt.passage?.id)
-          }
+        let shown = [attempt.question] + answered(attempt).compactMap(\.answer).map(InstructPrompts.line)
+        return (written.popFirst() ?? .failure(.empty)).flatMap { written in
+          WrittenText.answer(written, language: attempt.language, shown: shown)
+        }.map { answer in
+          GeneratedRow(
+            attempt: attempt.number, question: attempt.question, answer: answer, seeds: attempt.seeds.map(\.id),
+            passage: attempt.passage?.id)
+        }
       }
     }
   }
