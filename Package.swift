@@ -16,12 +16,14 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: [
-    .executableTarget(name: "hypnos", dependencies: ["Console", "Training", "Generation", "CSystem", argumentParser]),
+    .executableTarget(name: "hypnos", dependencies: ["Console", "Evaluation", "Training", "Generation", "CSystem", argumentParser]),
     .target(name: "Console", dependencies: ["Generation", "CReadline", "CSystem"]),
-    .target(name: "Training", dependencies: ["Generation", "Model", "Text", "Compute", crypto]),
+    .target(name: "Evaluation", dependencies: ["Generation", "Model", "Text", "Compute", "Common", crypto]),
+    .target(name: "Training", dependencies: ["Generation", "Model", "Text", "Compute", "Common", crypto]),
     .target(name: "Generation", dependencies: ["Model", crypto]),
     .target(name: "Model", dependencies: ["GGUF", "Compute", "Text", crypto]),
     .target(name: "Text"),
+    .target(name: "Common"),
     .target(name: "GGUF", dependencies: ["Compute"]),
     .target(name: "Compute", dependencies: ["CKernels"]),
     .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off", "-Wno-psabi"])]),
@@ -36,6 +38,8 @@ let package = Package(
     .testTarget(
       name: "ModelTests", dependencies: ["Model", "GGUF"], resources: [.copy("Fixtures")]),
     .testTarget(name: "GenerationTests", dependencies: ["Generation", "Model", "GGUF", "Compute"]),
+    .testTarget(
+      name: "EvaluationTests", dependencies: ["Evaluation", "GGUF"], resources: [.copy("Fixtures")]),
     .testTarget(name: "TrainingTests", dependencies: ["Training"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF"]),

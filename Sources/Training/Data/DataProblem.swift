@@ -1,5 +1,6 @@
 // What is wrong with a row or a file of the training data. Problems are collected rather than thrown, so that a
 // person sees all of them at once and mends the files in one go.
+import Common
 
 /// A row or file that cannot be trained on.
 public struct DataProblem: Sendable, Equatable, CustomStringConvertible {
