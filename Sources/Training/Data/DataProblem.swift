@@ -45,6 +45,11 @@ public struct DataProblem: Sendable, Equatable, CustomStringConvertible {
   /// What is wrong.
   public let reason: Reason
 
+  /// A problem at `line` of the file at `path`.
+  package init(path: String, line: Int?, reason: Reason) {
+    (self.path, self.line, self.reason) = (path, line, reason)
+  }
+
   /// File, line and reason, and what to do.
   public var description: String { path + (line.map { ", line \($0)" } ?? "") + ": \(reason)" }
 }

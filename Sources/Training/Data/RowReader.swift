@@ -97,7 +97,8 @@ extension RowReader {
 }
 
 extension DataProblem.Reason {
-  fileprivate init(_ error: DataFileError) {
+  /// The problem of a file that cannot be read.
+  package init(_ error: DataFileError) {
     switch error {
     case .unreadable(let code): self = .unreadable(code: code)
     case .notARegularFile: self = .notARegularFile
