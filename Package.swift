@@ -16,7 +16,11 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: [
-    .executableTarget(name: "hypnos", dependencies: ["Console", "Curation", "Evaluation", "Training", "Generation", "CSystem", argumentParser]),
+    .executableTarget(
+      name: "hypnos",
+      dependencies: [
+        "Console", "Curation", "Evaluation", "Training", "Generation", "Common", "CSystem", argumentParser,
+      ]),
     .target(name: "Console", dependencies: ["Generation", "CReadline", "CSystem"]),
     .target(name: "Curation", dependencies: ["Evaluation", "Training", "Generation", "Model", "Text", "Common"]),
     .target(name: "Evaluation", dependencies: ["Generation", "Model", "Text", "Compute", "Common", crypto]),
@@ -39,6 +43,8 @@ let package = Package(
     .testTarget(
       name: "ModelTests", dependencies: ["Model", "GGUF"], resources: [.copy("Fixtures")]),
     .testTarget(name: "GenerationTests", dependencies: ["Generation", "Model", "GGUF", "Compute"]),
+    .testTarget(
+      name: "EvaluationTests", dependencies: ["Evaluation", "GGUF"], resources: [.copy("Fixtures")]),
     .testTarget(name: "TrainingTests", dependencies: ["Training"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF"]),

@@ -1,0 +1,3 @@
+// placeholder
+import ArgumentParser
+struct EvalRate: ParsableCommand { static let configuration = CommandConfiguration(commandName: "rate") }
