@@ -43,7 +43,12 @@ public struct Bootstrap: Sendable {
         if let value = metric.value(drawn) { samples[index].append(value) }
       }
     }
-    return zip(values, samples).map { value, samples in value.map { Bootstrap.estimate($0, samples) } }
+    return metrics.indices.map { index in
+      guard let value = values[index] else { return nil }
+      guard metrics[index].isMoved, !samples[index].isEmpty else { return Bootstrap.estimate(value, samples[index]) }
+      let shift = value - samples[index].reduce(0, +) / Double(samples[index].count)
+      return Bootstrap.estimate(value, samples[index].map { $0 + shift })
+    }
   }
 
   /// The differences of `metrics` to those of another run over `count` items that are in the same order there.

@@ -10,6 +10,9 @@ public struct TaskMetric {
   public let isHigherBetter: Bool
   /// Its value over the items of these numbers, in which one may be several times; nil where it says nothing of them.
   let value: (_ selection: [Int]) -> Double?
+  /// Whether an item drawn twice counts otherwise than two items would, as with Distinct: resamples then show how much
+  /// the figure varies, but not where it lies, and their interval is moved by the difference of their mean to it.
+  var isMoved = false
 
   /// The mean of what `value` says of each item, nil values left out.
   static func mean(_ name: String, isHigherBetter: Bool = true, _ values: [Double?]) -> TaskMetric {
@@ -112,8 +115,8 @@ extension TaskMetric {
         for index in selection { sum += texts.gleu[index] }
         return sum.score
       },
-      TaskMetric(name: "Distinct-1", isHigherBetter: true) { texts.distinct1.score(of: $0) },
-      TaskMetric(name: "Distinct-2", isHigherBetter: true) { texts.distinct2.score(of: $0) },
+      TaskMetric(name: "Distinct-1", isHigherBetter: true, value: { texts.distinct1.score(of: $0) }, isMoved: true),
+      TaskMetric(name: "Distinct-2", isHigherBetter: true, value: { texts.distinct2.score(of: $0) }, isMoved: true),
       .mean("answer length, characters", outcomes.map { Double($0.answer.unicodeScalars.count) }),
     ]
     if outcomes.contains(where: { $0.marks != nil }) {
