@@ -4,16 +4,24 @@ import Evaluation
 import Generation
 import Model
 
-/// Measures a model.
+/// Measuring models, by figures and by people.
 struct Eval: ParsableCommand {
   static let configuration = CommandConfiguration(
+    abstract: "Measure a model on benchmarks, or have people rate answers.",
+    discussion: "Without a subcommand it measures; hypnos eval measure --help lists the options.",
+    subcommands: [EvalMeasure.self, EvalRate.self], defaultSubcommand: EvalMeasure.self)
+}
+
+/// Measures a model.
+struct EvalMeasure: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "measure",
     abstract: "Measure a model on choice questions, answers, held-out loss and perplexity.",
     discussion: """
       What a --task file holds is told from its rows: choice questions by log-likelihood, questions with answers by \
       generating and comparing, texts by perplexity. Layouts: this program's own, CMExam, MedMCQA, CMB, AnesBench, \
       Self-Instruct. Values have 95 % bootstrap intervals.
-      """,
-    subcommands: [EvalRate.self])
+      """)
 
   @OptionGroup var model: ModelOptions
 

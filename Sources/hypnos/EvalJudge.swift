@@ -13,7 +13,7 @@ struct EvalJudge {
   private let judge: Judge
 
   /// The judge of `command`; nil where none is named.
-  init?(_ command: Eval) throws {
+  init?(_ command: EvalMeasure) throws {
     guard let path = command.judge else { return nil }
     let checkpoint = try ModelOptions.open(path, kernels: ModelOptions.kernels())
     let model = Transformer(checkpoint, threads: command.model.threads ?? Processors.physicalCores)

@@ -8,10 +8,10 @@ import Model
 
 /// Reads, measures, compares, writes.
 struct EvalRun {
-  private let command: Eval
+  private let command: EvalMeasure
   private let bootstrap: Bootstrap
 
-  init(_ command: Eval) {
+  init(_ command: EvalMeasure) {
     self.command = command
     bootstrap = Bootstrap(resamples: command.resamples, seed: command.seed)
   }

@@ -11,14 +11,14 @@ final class EvalTasks {
   private static let letterLimit = 32
 
   let checkpoint: Checkpoint
-  private let command: Eval
+  private let command: EvalMeasure
   private let model: Transformer
   private let context: Int
   private let choices: ChoicePrompt
   private let answers: AnswerPrompts
 
   /// Opens the model that `command` names.
-  init(_ command: Eval) throws {
+  init(_ command: EvalMeasure) throws {
     self.command = command
     let template = try command.template.map(TemplateArgument.load)
     let session = try command.model.openSession()
@@ -28,7 +28,7 @@ final class EvalTasks {
     answers = try AnswerPrompts(checkpoint, template: template)
   }
 
-  private static func shots(_ command: Eval) throws -> [TaskItem] {
+  private static func shots(_ command: EvalMeasure) throws -> [TaskItem] {
     guard let path = command.shotsFrom else { return [] }
     let file = try TaskFile(path: path, prefersSimplified: command.simplified, language: command.language ?? .chinese)
     guard file.layout.isChoice else { throw Failure("\(path): holds no choice questions to be examples", code: 2) }
