@@ -18,7 +18,9 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "hypnos",
-      dependencies: ["Console", "Curation", "Evaluation", "Training", "Generation", "CSystem", argumentParser]),
+      dependencies: [
+        "Console", "Curation", "Evaluation", "Training", "Generation", "Common", "CSystem", argumentParser,
+      ]),
     .target(name: "Console", dependencies: ["Generation", "CReadline", "CSystem"]),
     .target(name: "Curation", dependencies: ["Evaluation", "Training", "Generation", "Model", "Text", "Common"]),
     .target(name: "Evaluation", dependencies: ["Generation", "Model", "Text", "Compute", "Common", crypto]),
