@@ -40,6 +40,13 @@ final class JournalFile {
 
   deinit { if descriptor >= 0 { close(descriptor) } }
 
+  /// Whether the last line has its end; true for an empty file.
+  var endsWithLineEnd: Bool {
+    let end = lseek(descriptor, 0, SEEK_END)
+    var last: UInt8 = 0
+    return end <= 0 || pread(descriptor, &last, 1, end - 1) == 1 && last == UInt8(ascii: "\n")
+  }
+
   /// Takes off what stands behind the last line end.
   func dropUnfinishedLine() throws(JournalError) {
     var end = lseek(descriptor, 0, SEEK_END)

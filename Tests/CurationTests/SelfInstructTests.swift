@@ -97,7 +97,7 @@ import Text
     }
   }
 
-  @Test(arguments: ["hello\n", "{\"question\": \"Q\"}\n", "[]\n{}\n", "plain text without an end"])
+  @Test(arguments: ["hello\n", "{\"question\": \"Q\"}\n", "[]\n{}\n", "plain text without an end", "{garbage\n"])
   func aFileOfSomethingElseIsLeftAlone(_ content: String) throws {
     try withPath { path in
       try Data(content.utf8).write(to: URL(filePath: path))

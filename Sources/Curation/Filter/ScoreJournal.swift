@@ -39,6 +39,10 @@ final class ScoreJournal {
     file = try JournalFile(path: path)
     verdicts = Array(repeating: [:], count: identity.judges.count)
     if isForced { try file.clear() }
+    // Nothing is taken off a file that is not of this kind.
+    if case .bytes(let bytes)? = try DataFile(path: path).nextLine(), !bytes.starts(with: Array("{\"pairs\":".utf8)) {
+      throw CurationError.notOurs(path: path, line: 1)
+    }
     try file.dropUnfinishedLine()
     let reader = try DataFile(path: path)
     guard let first = try reader.nextLine() else {

@@ -86,12 +86,15 @@ public struct InstructPrompts {
   /// What ends a text that a base model goes on with: the line.
   var stops: [String] { style == .examples ? ["\n"] : [] }
 
-  /// Asks for a question like those of `seeds`, about `passage` where there is one.
+  /// Asks for a question like those of `seeds`, about `passage` where there is one; the seeds then have answers.
   func question(
     like seeds: [Seed], about passage: Passage?, language: JudgedLanguage
   ) throws(PromptError) -> [Int32] {
     let text = InstructText.of(language)
     let examples = seeds.map { InstructPrompts.line($0.question) }
+    func about(_ passage: String, _ question: String) -> String {
+      "\(text.passageLabel)\n\(passage)\n\(text.questionLabel)\(space(language, question))\(question)"
+    }
     switch (style, passage) {
     case (.chat, nil):
       return try ask(text.chatQuestion + "\n\n" + examples.map { "- \($0)" }.joined(separator: "\n"))
@@ -100,8 +103,9 @@ public struct InstructPrompts {
       let list = (examples + [""]).enumerated().map { "\($0 + 1).\($1.isEmpty ? "" : " ")\($1)" }
       return goOn(text.questions + "\n\n" + list.joined(separator: "\n"))
     case (.examples, let passage?):
-      let list = (examples + [""]).map { text.questionLabel + space(language, $0) + $0 }
-      return goOn("\(text.passageLabel)\n\(passage.text)\n\n\(text.answers)\n\n\(list.joined(separator: "\n"))")
+      // An answer is a text that its question is about.
+      let list = zip(seeds, examples).map { about(InstructPrompts.line($0.answer ?? ""), $1) }
+      return goOn((list + [about(passage.text, "")]).joined(separator: "\n\n"))
     }
   }
 

@@ -97,10 +97,12 @@ public struct PassageFile {
           + "with -c or --passage-tokens, or part the sentence: \"\(longest.prefix(40))…\"")
     }
     if pieces.count > 1 { cut += 1 }
+    // A document's own language, in its English references too.
+    let language = JudgedLanguage(of: document)
     for (number, piece) in pieces.enumerated() {
       passages.append(
         Passage(
-          id: pieces.count > 1 ? "\(id)#\(number + 1)" : id, text: piece, language: JudgedLanguage(of: piece)))
+          id: pieces.count > 1 ? "\(id)#\(number + 1)" : id, text: piece, language: language))
     }
   }
 

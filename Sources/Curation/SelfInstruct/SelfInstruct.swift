@@ -150,7 +150,8 @@ public final class SelfInstruct {
     let written = try write(
       attempts.map { attempt in
         Request(number: attempt.number, part: 0) { () throws(PromptError) in
-          try self.prompts.question(like: attempt.seeds, about: attempt.passage, language: attempt.language)
+          let seeds = attempt.passage == nil ? attempt.seeds : self.answered(attempt)
+          return try self.prompts.question(like: seeds, about: attempt.passage, language: attempt.language)
         }
       }, options(settings.questionTemperature, SelfInstruct.questionTokens), isCancelled, tell)
     return zip(attempts, written).map { attempt, written in
