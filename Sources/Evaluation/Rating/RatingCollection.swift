@@ -156,10 +156,12 @@ public struct RatingCollection: Sendable {
 extension RatingCollection {
   /// The figures as lines.
   public var text: String {
-    var lines = ["\(items) items, \(raters) raters; a best answer was named \(decided) times, \(ties) of them ties"]
+    var lines = [
+      "\(items) items, \(raters) raters; a best answer was named \(decided) times, \(ties) of them ties, "
+      + "whose win is shared"]
     for model in models {
       lines.append("\(model.name)")
-      lines.append("  called best  \(model.wins?.text ?? "–")")
+      lines.append("  win rate  \(model.wins?.text ?? "–")")
       for (aspect, mark) in zip(JudgedAspect.allCases, model.marks) {
         lines.append("  \(aspect.rawValue)  \(mark?.text ?? "–")")
       }
@@ -177,7 +179,7 @@ extension RatingCollection {
     let models = models.map { model -> JSONValue in
       let marks = zip(JudgedAspect.allCases, model.marks).map { ($0.rawValue, $1?.json ?? .null) }
       return [
-        "model": .string(model.name), "called_best": model.wins?.json ?? .null, "marks": .object(OrderedFields(marks)),
+        "model": .string(model.name), "win_rate": model.wins?.json ?? .null, "marks": .object(OrderedFields(marks)),
       ]
     }
     let agreements = agreements.map { agreement -> JSONValue in
