@@ -177,6 +177,9 @@ extension EvalRun {
   }
 
   private var settings: [(name: String, value: String)] {
-    [("template", command.template ?? "the checkpoint's own, if any"), ("date", Machine.date), ("machine", Machine.description)]
+    [
+      ("template", command.template ?? "the checkpoint's own, if any"), ("date", Machine.date),
+      ("machine", Machine.description),
+    ]
   }
 }

@@ -40,7 +40,8 @@ public struct FilledSheet: Sendable {
       guard let place = places[try text("item")], let number = Int(try text("answer")),
         study.items[place].order.indices.contains(number - 1)
       else {
-        throw fail(record.line, .refused("item \"\(try text("item"))\", answer \"\(try text("answer"))\" is not in the study"))
+        let name = "item \"\(try text("item"))\", answer \"\(try text("answer"))\""
+        throw fail(record.line, .refused("\(name) is not in the study"))
       }
       let id = "\(place)/\(number)"
       if let line = lines[id] { throw fail(record.line, .duplicate(id: "\(try text("item"))/\(number)", line: line)) }
@@ -158,7 +159,8 @@ extension RatingCollection {
   public var text: String {
     var lines = [
       "\(items) items, \(raters) raters; a best answer was named \(decided) times, \(ties) of them ties, "
-      + "whose win is shared"]
+        + "whose win is shared"
+    ]
     for model in models {
       lines.append("\(model.name)")
       lines.append("  win rate  \(model.wins?.text ?? "–")")

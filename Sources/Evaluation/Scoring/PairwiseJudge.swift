@@ -82,7 +82,7 @@ public final class PairwiseJudge {
       prompt =
         isChat
         ? try prompts.tokens([ChatMessage(role: "user", content: text)], now: PairwiseJudge.day)
-        : tokenizer.encode(text + opening, parseSpecial: false)
+        : tokenizer.opening(text + opening)
     } catch {
       throw .refused("\(error)")
     }

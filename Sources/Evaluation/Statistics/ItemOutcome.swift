@@ -54,8 +54,9 @@ public struct ItemOutcome: Sendable, Equatable {
     case cost(TextCost)
   }
 
-  /// The item's id, source and length in characters.
+  /// The item's id and source.
   public let id, source: String
+  /// Its characters.
   public let length: Int
   /// What came of it.
   public var content: Content

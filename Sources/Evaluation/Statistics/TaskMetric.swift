@@ -85,8 +85,8 @@ extension TaskMetric {
     if outcomes.contains(where: { $0.generated != nil }) {
       metrics.append(share("letter named") { !$0.chosen.isEmpty })
     }
-    metrics.append(.mean("by chance", outcomes.map { ChoiceRule.chance(options: $0.letters.count, keys: $0.keys.count) }))
-    return metrics
+    let chances = outcomes.map { ChoiceRule.chance(options: $0.letters.count, keys: $0.keys.count) }
+    return metrics + [.mean("by chance", chances)]
   }
 
   private static func cost(_ costs: [TextCost]) -> [TaskMetric] {
