@@ -130,7 +130,8 @@ import Testing
       ("quote.csv", "Question,Options\n\"a,b", .malformed("line 2: a quoted field has no end")),
     ] {
       let path = try folder.write(name, text)
-      #expect(throws: TaskProblem(path: path, line: nil, reason: reason)) { try TaskFile(path: path) }
+      let line = name == "odd.jsonl" ? 1 : nil
+      #expect(throws: TaskProblem(path: path, line: line, reason: reason)) { try TaskFile(path: path) }
     }
   }
 
