@@ -42,9 +42,11 @@ let package = Package(
     .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Fixtures")]),
     .testTarget(
       name: "ModelTests", dependencies: ["Model", "GGUF"], resources: [.copy("Fixtures")]),
-    .testTarget(name: "GenerationTests", dependencies: ["Generation", "Model", "GGUF", "Compute"]),
+    .target(name: "TestModels", dependencies: ["Model", "GGUF", "Compute"], path: "Tests/TestModels"),
+    .testTarget(name: "GenerationTests", dependencies: ["Generation", "Model", "GGUF", "Compute", "TestModels"]),
     .testTarget(
-      name: "EvaluationTests", dependencies: ["Evaluation", "GGUF"], resources: [.copy("Fixtures")]),
+      name: "EvaluationTests", dependencies: ["Evaluation", "GGUF", "TestModels"], resources: [.copy("Fixtures")]),
+    .testTarget(name: "CurationTests", dependencies: ["Curation", "TestModels"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF"]),

@@ -16,7 +16,7 @@ struct Filter: ParsableCommand {
     discussion: """
       A judge marks every pair from 0 to 10 for coherence, professionalism, usefulness, harmfulness (10 is harmless) \
       and friendliness; beside it stands the gain, how much likelier the question makes the answer. Several judges \
-      count alike. Pairs are ranked by the mean of the marks times 1 - exp(-gain). Without a threshold the better half \
+      count alike. Pairs are ranked by the mean of the marks times 1 - exp(-gain / 4). Without a threshold the better half \
       is kept. Every row keeps its fields and has its scores and the reasons under "filter". A run that is \
       interrupted goes on with the same command.
       """)
@@ -42,7 +42,7 @@ struct Filter: ParsableCommand {
   @Option(help: "Keep only pairs with at least this mean of the five aspects.")
   var minMean: Double?
 
-  @Option(help: "Keep only pairs with at least this gain, in nats a token.")
+  @Option(help: "Keep only pairs with at least this gain.")
   var minGain: Double?
 
   @Option(help: "Keep only pairs with at least this score.")
@@ -108,7 +108,8 @@ struct Filter: ParsableCommand {
         (0...10).contains(least)
       else {
         let names = JudgedAspect.allCases.map(\.rawValue).joined(separator: ", ")
-        throw ValidationError("--min \(text): it is an aspect and a score from 0 to 10, such as coherence=6; aspects are \(names)")
+        throw ValidationError(
+          "--min \(text): it is an aspect and a score from 0 to 10, such as coherence=6; aspects are \(names)")
       }
       rule.aspects[aspect] = least
     }

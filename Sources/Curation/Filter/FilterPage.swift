@@ -43,7 +43,8 @@ public struct FilterPage {
     \(table(settings.map { [$0.name, $0.value] }, head: ["Setting", "Value"]))
     <h2>Signals</h2>
     <p>Marks count from 0 to 10, 10 best; harmfulness is 10 where an answer harms nobody. Gain is how much likelier the \
-    question makes the answer, in nats a token. The score is the mean of the marks times 1 - exp(-gain).</p>
+    question makes the answer, in nats over the root of its tokens. The score is the mean of the marks times \
+    1 - exp(-gain / 4).</p>
     <section class="signals">\(summary.signals.map(histogram).joined(separator: "\n"))</section>
     <h2>Agreement</h2>
     \(table(agreements, head: ["Of", "Correlation", "Mean difference"]))

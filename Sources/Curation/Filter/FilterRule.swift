@@ -7,7 +7,7 @@ public struct FilterRule: Sendable, Equatable {
   public var aspects: [JudgedAspect: Double] = [:]
   /// The least mean of the aspects.
   public var mean: Double?
-  /// The least gain, in nats a token.
+  /// The least gain.
   public var gain: Double?
   /// The least score.
   public var score: Double?

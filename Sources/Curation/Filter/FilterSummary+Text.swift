@@ -15,7 +15,7 @@ extension FilterSummary {
         signal.name.padded(16) + signal.mean.fixed(3).leading(8) + signal.deviation.fixed(3).leading(11)
           + signal.quantile(0.5).fixed(3).leading(8) + area + "  " + FilterSummary.bars(signal))
     }
-    lines.append("marks and score from 0 to 10, gain from -1 to 3 nats a token")
+    lines.append("marks and score from 0 to 10, gain from -4 to 8")
     if let labelled { lines.append("AUC over \(labelled.good) pairs with the label and \(labelled.other) without") }
     for agreement in agreements {
       let difference = agreement.difference.map { ", mean difference \($0.fixed(3))" } ?? ""
@@ -25,7 +25,7 @@ extension FilterSummary {
   }
 
   /// The range that a signal's histogram shows.
-  static func range(_ signal: Signal) -> ClosedRange<Double> { signal.name == "gain" ? -1...3 : 0...10 }
+  static func range(_ signal: Signal) -> ClosedRange<Double> { signal.name == "gain" ? -4...8 : 0...10 }
 
   private static func bars(_ signal: Signal) -> String {
     let counts = signal.histogram(bins: 20, in: range(signal))

@@ -6,7 +6,7 @@ import Glibc
 public struct JudgeVerdict: Sendable, Equatable {
   /// The marks of the five aspects.
   public let judgement: Judgement
-  /// How much likelier the question makes the answer, in nats a token (`LikelihoodGain`).
+  /// How much likelier the question makes the answer (`LikelihoodGain`).
   public let gain: Double
 
   /// Marks and gain.
@@ -33,14 +33,13 @@ public struct PairScores: Sendable, Equatable {
   /// The mean of the five expected scores.
   public var mean: Double { mean { $0.judgement.mean } }
 
-  /// How much likelier the question makes the answer, in nats a token.
+  /// How much likelier the question makes the answer.
   public var gain: Double { mean(\.gain) }
 
-  /// The score pairs are ranked by: the mean of the marks times `1 - exp(-gain)`, the part of the answer's
-  /// probability, for each of its tokens, that it owes to its question. An answer that its question makes no likelier
-  /// is worth nothing, however well it reads; one that it makes much likelier is worth its marks. At most 10, and
-  /// below 0 where the question makes the answer less likely.
-  public var score: Double { mean * -expm1(-min(max(gain, -PairScores.gainLimit), PairScores.gainLimit)) }
+  /// The score pairs are ranked by: the mean of the marks times `1 - exp(-gain / 4)`. An answer that its question makes
+  /// no likelier is worth nothing, however well it reads; one that it makes much likelier is worth its marks. At most
+  /// 10, and below 0 where the question makes the answer less likely.
+  public var score: Double { mean * -expm1(-min(max(gain, -PairScores.gainLimit), PairScores.gainLimit) / 4) }
 
   /// Gains beyond this, either way, say no more.
   private static let gainLimit = 20.0

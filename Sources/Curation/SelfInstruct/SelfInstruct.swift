@@ -43,8 +43,9 @@ public final class SelfInstruct {
   public struct Progress: Sendable {
     /// Rows in the file, and how many there are to be.
     public let made, wanted: Int
-    /// Attempts of this run, and those it dropped by the reason.
+    /// Attempts of this run.
     public let attempts: Int
+    /// Attempts of this run that brought no row, by the reason.
     public let dropped: [DropReason: Int]
   }
 
@@ -176,12 +177,14 @@ public final class SelfInstruct {
     var written = try write(requests, options(settings.answerTemperature, settings.maxTokens), isCancelled, tell)[...]
     return attempts.map { attempt in
       attempt.flatMap { attempt in
-        (written.popFirst() ?? .failure(.empty)).flatMap { WrittenText.answer($0, language: attempt.language) }
-          .map { answer in
-            GeneratedRow(
-              attempt: attempt.number, question: attempt.question, answer: answer, seeds: attempt.seeds.map(\.id),
-              passage: attempt.passage?.id)
-          }
+        let shown = [attempt.question] + answered(attempt).compactMap(\.answer).map(InstructPrompts.line)
+        return (written.popFirst() ?? .failure(.empty)).flatMap { written in
+          WrittenText.answer(written, language: attempt.language, shown: shown)
+        }.map { answer in
+          GeneratedRow(
+            attempt: attempt.number, question: attempt.question, answer: answer, seeds: attempt.seeds.map(\.id),
+            passage: attempt.passage?.id)
+        }
       }
     }
   }

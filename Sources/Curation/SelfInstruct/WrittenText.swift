@@ -12,6 +12,8 @@ public enum DropReason: String, Sendable, CaseIterable {
   case unfinished
   /// Another language than the seeds or the passage.
   case language = "another language"
+  /// An answer that nearly is the question, or an example's answer.
+  case copied = "copied answer"
   /// Nearly a question that is there already.
   case duplicate = "near duplicate"
   /// The prompt does not fit the context, or the template refuses it.
@@ -36,12 +38,15 @@ enum WrittenText {
     return has(question, language) ? .success(question) : .failure(.language)
   }
 
-  /// The answer in `answer`, whole.
-  static func answer(_ answer: Answer, language: JudgedLanguage) -> Result<String, DropReason> {
+  /// The answer in `answer`, whole, and nearly none of `shown`, which the model has read.
+  static func answer(_ answer: Answer, language: JudgedLanguage, shown: [String]) -> Result<String, DropReason> {
     guard answer.finish == .end || answer.finish == .stop else { return .failure(.unfinished) }
     let text = answer.text.trimmed
     guard text.count >= 2 else { return .failure(.empty) }
-    return has(text, language) ? .success(text) : .failure(.language)
+    guard has(text, language) else { return .failure(.language) }
+    var index = NearDuplicateIndex()
+    for shown in shown { index.insert(shown) }
+    return index.nearDuplicate(of: text) == nil ? .success(text) : .failure(.copied)
   }
 
   /// Whether `text` has letters and is in `language`: Chinese as `JudgedLanguage` tells it; English when most of its

@@ -7,10 +7,12 @@ import Text
 
 /// Measures how much a question says about its answer.
 ///
-/// The gain is the mean over the answer's tokens of `log p(token | question, before) - log p(token | before)`, in nats
-/// a token: the pointwise mutual information of question and answer, for each token of the answer. Both are measured
-/// in the same frame, "Question: … Answer: …", in the second case with nothing in the question's place. Chat models
-/// are measured likewise, without their template.
+/// The gain is the pointwise mutual information of question and answer, the sum over the answer's n tokens of
+/// `log p(token | question, before) - log p(token | before)`, divided by the square root of n. The differences of an
+/// answer that has nothing to do with the question scatter around nothing, and their sum grows with the root of n; so
+/// gains of short and long answers can be compared, and the longer one that gains as much a token is the surer. Both
+/// probabilities are measured in the same frame, "Question: … Answer: …", in the second case with nothing in the
+/// question's place. Chat models are measured likewise, without their template.
 public final class LikelihoodGain {
   /// The most tokens of an answer that are looked at, its first.
   public static let tokenLimit = 256
@@ -25,7 +27,7 @@ public final class LikelihoodGain {
     self.context = context
   }
 
-  /// The gain of each of `pairs`, in nats a token; the reason where a pair does not fit the context or its answer has
+  /// The gain of each of `pairs`; the reason where a pair does not fit the context or its answer has
   /// no tokens. Throws `ModelError`, and `Interrupted` when `isCancelled` says so.
   public func gains(
     of pairs: [JudgedPair], isCancelled: @escaping () -> Bool = { false }
@@ -35,7 +37,7 @@ public final class LikelihoodGain {
     var stretches: [Stretch] = []
     var members: [Int] = []
     func flush() throws {
-      let values = try runner.run(stretches).map { $0.reduce(0) { $0 + $1[0] } / Double(max($0.count, 1)) }
+      let values = try runner.run(stretches).map { $0.reduce(0) { $0 + $1[0] } / Double(max($0.count, 1)).squareRoot() }
       for (place, number) in members.enumerated() {
         results[number] = .success(values[2 * place] - values[2 * place + 1])
       }
@@ -76,6 +78,7 @@ public final class LikelihoodGain {
   }
 
   private func answerTokens(_ pair: JudgedPair) -> [Int32] {
+    guard pair.answer.unicodeScalars.contains(where: { !$0.properties.isWhitespace }) else { return [] }
     let text = JudgeText.of(pair.language).space + pair.answer
     let tokens = model.checkpoint.tokenizer.encode(text, parseSpecial: false, addBeginning: false)
     return Array(tokens.prefix(LikelihoodGain.tokenLimit))
