@@ -36,7 +36,7 @@ let package = Package(
     .testTarget(
       name: "ModelTests", dependencies: ["Model", "GGUF"], resources: [.copy("Fixtures")]),
     .testTarget(name: "GenerationTests", dependencies: ["Generation", "Model", "GGUF", "Compute"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training"], resources: [.copy("Fixtures")]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF"]),
   ],
