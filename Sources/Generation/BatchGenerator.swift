@@ -53,7 +53,7 @@ public final class BatchGenerator {
   private var hasRemembered = false
   /// Positions that came from there.
   private var recalled = 0
-  private var waiting: [(ticket: Int, prompt: [Int32])] = []
+  private var waiting: [(ticket: Int, prompt: [Int32], options: GenerationOptions)] = []
   private var running: [BatchSequence] = []
   /// The last sequence that ended: what comes next often begins as it did.
   private var last: BatchSequence?
@@ -77,12 +77,13 @@ public final class BatchGenerator {
   /// Whether there is nothing to compute.
   public var isIdle: Bool { waiting.isEmpty && running.isEmpty }
 
-  /// Takes in a prompt, not empty, and returns the number its result will bear.
-  public func submit(_ prompt: [Int32]) throws(ContextExceeded) -> Int {
+  /// Takes in a prompt, not empty, and returns the number its result will bear. It is answered with `options` of its
+  /// own where they are given.
+  public func submit(_ prompt: [Int32], options: GenerationOptions? = nil) throws(ContextExceeded) -> Int {
     precondition(!prompt.isEmpty, "a prompt has a token")
     try ContextExceeded.check(prompt: prompt.count, context: context)
     tickets += 1
-    waiting.append((tickets, prompt))
+    waiting.append((tickets, prompt, options ?? self.options))
     return tickets
   }
 
@@ -122,7 +123,7 @@ public final class BatchGenerator {
         shared = recalled
       }
       let decoding = Decoding(
-        next.prompt, reused: shared, context: context, options: options, tokenizer: model.checkpoint.tokenizer)
+        next.prompt, reused: shared, context: context, options: next.options, tokenizer: model.checkpoint.tokenizer)
       running.append(
         BatchSequence(ticket: next.ticket, prompt: next.prompt, store: store, shared: shared, decoding: decoding))
     }

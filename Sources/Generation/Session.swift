@@ -25,7 +25,10 @@ extension ContextExceeded {
 }
 
 /// The computation was interrupted while a prompt was read.
-public struct Interrupted: Error, Sendable {}
+public struct Interrupted: Error, Sendable {
+  /// An interruption.
+  public init() {}
+}
 
 /// One sequence of tokens and its KV cache.
 public final class Session {

@@ -93,5 +93,5 @@ struct Answerer {
 
 extension LoadedAdapter {
   /// Its name and scale, as answers list them.
-  fileprivate var json: JSONValue { ["name": .string(name), "scale": .number(Double(scale))] }
+  var json: JSONValue { ["name": .string(name), "scale": .number(Double(scale))] }
 }

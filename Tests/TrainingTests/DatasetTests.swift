@@ -1,3 +1,4 @@
+import Common
 import Foundation
 import Testing
 import Text
@@ -112,8 +113,8 @@ import Text
     let exact = try DataFile(path: path, lineLimit: 100_000)
     #expect(try exact.nextLine() == .bytes([UInt8](repeating: UInt8(ascii: "x"), count: 100_000)))
     let whole = try DataFile(path: path)
-    #expect(throws: DataProblem.Reason.fileTooLarge(limit: 100_000)) { try whole.rest(limit: 100_000) }
-    #expect(throws: DataProblem.Reason.notARegularFile) { try DataFile(path: "/dev/null") }
+    #expect(throws: DataFileError.tooLarge(limit: 100_000)) { try whole.rest(limit: 100_000) }
+    #expect(throws: DataFileError.notARegularFile) { try DataFile(path: "/dev/null") }
   }
 
   @Test func duplicatesAreLeftOut() throws {

@@ -1,7 +1,8 @@
-import Foundation
-#if canImport(FoundationXML)
   import FoundationXML
 #endif
+#if canImport(FoundationXML)
+import Common
+import Foundation
 import Testing
 
 @testable import Training

@@ -1,5 +1,5 @@
 // Why no data set could be made at all. What is wrong with single rows is a DataProblem.
-import Glibc
+import Common
 
 /// Why the training data could not be read.
 public enum DataError: Error, Equatable, CustomStringConvertible {
@@ -37,6 +37,3 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
     }
   }
 }
-
-/// What the system calls the error `code`.
-func systemMessage(_ code: Int32) -> String { String(cString: strerror(code)) }

@@ -2,11 +2,11 @@
 // does not depend on the file system.
 import Glibc
 
-enum DataFolder {
+package enum DataFolder {
   /// The files at `paths`, folders taken with all below them, sorted by name within each folder. Hidden entries of
   /// folders are left out. Each file comes once, however many names or links lead to it, so links may run in circles.
   /// Throws `unreadable` for what cannot be looked at.
-  static func files(at paths: [String]) throws(DataError) -> [String] {
+  package static func files(at paths: [String]) throws(DataError) -> [String] {
     var files: [String] = []
     var visited: Set<Identity> = []
     // A stack of what is still to visit, the next one last: folders may be nested deeper than calls.

@@ -1,5 +1,6 @@
 // What is wrong with a row or a file of the training data. Problems are collected rather than thrown, so that a
 // person sees all of them at once and mends the files in one go.
+import Common
 
 /// A row or file that cannot be trained on.
 public struct DataProblem: Sendable, Equatable, CustomStringConvertible {
@@ -43,6 +44,11 @@ public struct DataProblem: Sendable, Equatable, CustomStringConvertible {
   public let line: Int?
   /// What is wrong.
   public let reason: Reason
+
+  /// A problem at `line` of the file at `path`.
+  package init(path: String, line: Int?, reason: Reason) {
+    (self.path, self.line, self.reason) = (path, line, reason)
+  }
 
   /// File, line and reason, and what to do.
   public var description: String { path + (line.map { ", line \($0)" } ?? "") + ": \(reason)" }

@@ -17,21 +17,24 @@ public enum RowKind: String, Sendable, CaseIterable {
 }
 
 /// What one row says.
-enum RowContent: Equatable {
+package enum RowContent: Equatable {
   case dialogue([ChatMessage])
   case completion(prompt: String, completion: String)
   case note(String)
 }
 
 /// One row of training data.
-struct DataRow: Equatable {
+package struct DataRow: Equatable {
   let kind: RowKind
-  let content: RowContent
+  package let content: RowContent
 }
 
 extension DataRow {
-  /// The row that a line of JSON holds. Other keys, such as an id, are passed over.
-  init(line: [UInt8]) throws(DataProblem.Reason) {
+  /// The row that a line of JSON holds.
+  init(line: [UInt8]) throws(DataProblem.Reason) { try self.init(fields: DataRow.fields(of: line)) }
+
+  /// The object that a line of JSON holds.
+  package static func fields(of line: [UInt8]) throws(DataProblem.Reason) -> OrderedFields<JSONValue> {
     let value: JSONValue
     do throws(JSONError) {
       value = try JSONValue(parsing: line)
@@ -41,6 +44,11 @@ extension DataRow {
     guard let fields = value.object else {
       throw .unknownRow("not a JSON object: each line is one row, such as {\"question\": …, \"answer\": …}")
     }
+    return fields
+  }
+
+  /// The row that the object `fields` is. Other keys, such as an id, are passed over.
+  package init(fields: OrderedFields<JSONValue>) throws(DataProblem.Reason) {
     func text(_ key: String) throws(DataProblem.Reason) -> String {
       guard let text = fields[key]?.string else { throw .unknownRow("\"\(key)\" is not a string") }
       guard !text.utf8.contains(0) else { throw .nul }
@@ -132,5 +140,5 @@ extension ChatMessage {
 
 extension String {
   /// Whether there is nothing but white space.
-  var isBlank: Bool { unicodeScalars.allSatisfy(\.properties.isWhitespace) }
+  package var isBlank: Bool { unicodeScalars.allSatisfy(\.properties.isWhitespace) }
 }

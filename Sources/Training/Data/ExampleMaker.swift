@@ -1,4 +1,5 @@
 // From rows to examples of at most a sequence's length: what is a target, what is cut, split or dropped.
+import Common
 import Text
 
 /// Makes the examples of rows for one base.

@@ -1,5 +1,6 @@
 // Which examples are kept from training to measure on. It goes by what an example says and not by where it stands, so
 // that adding data moves nothing over the line.
+import Common
 
 /// What to measure on.
 public enum HeldOut: Sendable, Equatable {

@@ -1,5 +1,6 @@
 // Packing examples into sequences. Several short examples share a sequence, each a segment that neither sees the
 // others nor is seen by them and counts its positions from 0: nothing is padded, and nothing learnt from a stranger.
+import Common
 
 /// A sequence of examples that are computed together without attending to one another.
 public struct PackedSequence: Sendable, Equatable {

@@ -1,5 +1,6 @@
 // From files to rows. Whether a file is lines of JSON or text is told from its name and its first line; every row
 // then says its kind itself.
+import Common
 import Text
 
 /// How a file is read.
@@ -28,7 +29,7 @@ struct RowReader: Sequence, IteratorProtocol {
   init(path: String) {
     do throws(DataProblem.Reason) {
       form = try RowReader.form(of: path)
-      file = try DataFile(path: path)
+      file = try RowReader.open(path)
     } catch {
       form = nil
       failure = error
@@ -42,7 +43,7 @@ struct RowReader: Sequence, IteratorProtocol {
       guard let file else { return nil }
       if form == .jsonLines { return try nextLine(of: file) }
       self.file = nil
-      return (1, .success(try DataRow(file: file.rest())))
+      return (1, .success(try DataRow(file: RowReader.rest(of: file))))
     } catch {
       failure = nil
       file = nil
@@ -51,7 +52,7 @@ struct RowReader: Sequence, IteratorProtocol {
   }
 
   private mutating func nextLine(of file: DataFile) throws(DataProblem.Reason) -> Element? {
-    while let found = try file.nextLine() {
+    while let found = try RowReader.line(of: file) {
       line += 1
       switch found {
       case .tooLong:
@@ -72,12 +73,37 @@ struct RowReader: Sequence, IteratorProtocol {
   private static func form(of path: String) throws(DataProblem.Reason) -> FileForm {
     let name = path.lowercased()
     if [".jsonl", ".ndjson", ".json"].contains(where: name.hasSuffix) { return .jsonLines }
-    let file = try DataFile(path: path)
-    while case .bytes(let line)? = try file.nextLine() {
+    let file = try open(path)
+    while case .bytes(let line)? = try RowReader.line(of: file) {
       if line.isBlank { continue }
       return (try? JSONValue(parsing: line))?.object != nil ? .jsonLines : .text
     }
     return .text
+  }
+}
+
+extension RowReader {
+  private static func open(_ path: String) throws(DataProblem.Reason) -> DataFile {
+    do { return try DataFile(path: path) } catch { throw DataProblem.Reason(error) }
+  }
+
+  private static func line(of file: DataFile) throws(DataProblem.Reason) -> DataFile.Line? {
+    do { return try file.nextLine() } catch { throw DataProblem.Reason(error) }
+  }
+
+  private static func rest(of file: DataFile) throws(DataProblem.Reason) -> [UInt8] {
+    do { return try file.rest() } catch { throw DataProblem.Reason(error) }
+  }
+}
+
+extension DataProblem.Reason {
+  /// The problem of a file that cannot be read.
+  package init(_ error: DataFileError) {
+    switch error {
+    case .unreadable(let code): self = .unreadable(code: code)
+    case .notARegularFile: self = .notARegularFile
+    case .tooLarge(let limit): self = .fileTooLarge(limit: limit)
+    }
   }
 }
 

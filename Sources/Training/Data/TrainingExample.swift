@@ -1,5 +1,6 @@
 // One sequence the model is trained on, and which of its tokens it must learn to say. Everything the data files hold
 // ends up as these; the passes over the model know nothing else of the data.
+import Common
 
 /// A sequence of tokens and which of them count in the loss.
 public struct TrainingExample: Sendable, Equatable {

@@ -1,5 +1,6 @@
 // Products with adapted weights, forward and backward: y = W x + scale * B (A drop(x)). Everything that is trained is
 // trained here.
+import Common
 import Compute
 import Model
 

@@ -1,5 +1,6 @@
 // What an adapter in training is: its rank and scale, and which weights it changes. A new one starts as PEFT's do,
 // so that runs can be compared.
+import Common
 import Compute
 import Glibc
 import Model

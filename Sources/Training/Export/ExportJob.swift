@@ -1,5 +1,6 @@
 // The same run for machines that have PyTorch: the data as JSON lines, the settings, and a script for transformers and
 // PEFT. What is exported is what training would see: without bad rows and duplicates, and with the same part held out.
+import Common
 import Glibc
 import Text
 

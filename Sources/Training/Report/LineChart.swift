@@ -1,5 +1,6 @@
 // A line chart as SVG, drawn for a page that is light or dark: colours are the page's variables, so one drawing
 // serves both.
+import Common
 
 /// A value at a step of the run.
 public struct RunPoint: Sendable, Equatable {
@@ -125,25 +126,5 @@ struct LineChart {
       let mean = run.reduce(0) { $0 + $1.value / Double(run.count) }
       return RunPoint(step: run.last?.step ?? 0, value: mean)
     }
-  }
-}
-
-extension String {
-  /// The text for HTML, in attributes too. Characters that HTML has not become U+FFFD.
-  var htmlEscaped: String {
-    var escaped = ""
-    for scalar in unicodeScalars {
-      switch scalar {
-      case "&": escaped += "&amp;"
-      case "<": escaped += "&lt;"
-      case ">": escaped += "&gt;"
-      case "\"": escaped += "&quot;"
-      case "'": escaped += "&#39;"
-      case "\t", "\n": escaped.unicodeScalars.append(scalar)
-      case _ where scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value): escaped += "\u{FFFD}"
-      default: escaped.unicodeScalars.append(scalar)
-      }
-    }
-    return escaped
   }
 }

@@ -1,5 +1,6 @@
 // The page of a run's report. All text of the data and of the models is escaped, and the page forbids itself to load
 // or run anything.
+import Common
 
 extension RunReport {
   /// The report as one HTML page, with no reference to anything outside of it.

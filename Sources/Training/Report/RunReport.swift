@@ -1,5 +1,6 @@
 // What a fine-tuning run was, for whoever answers for its adapter: curves, settings, data, and what the model said
 // before and after. One HTML file without scripts or links, to be opened from anywhere and kept for years.
+import Common
 
 /// The report of one run.
 public struct RunReport: Sendable {

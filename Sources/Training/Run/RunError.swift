@@ -1,4 +1,5 @@
 // Why a run's folder cannot be used. A run is worth a night: every case says what is still there and what to do.
+import Common
 
 /// What is wrong with a run's folder or with one of its files.
 public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {

@@ -1,4 +1,5 @@
 // One step of the optimizer, and one look at the held-out loss.
+import Common
 
 extension TrainingRun {
   /// Computes the gradient over the sequences of the next step, the mean over all their targets, and moves the

@@ -1,35 +1,35 @@
-// The random numbers of shuffles and of the held-out split. Both are written out here and not left to the standard
+// The random numbers of shuffles, splits and resampling. They are written out here and not left to the standard
 // library, whose shuffle may change from version to version: a run taken up again must see the same order.
 
 /// SplitMix64 (Steele, Lea and Flood 2014): a small generator with one word of state.
-struct SplitMix64 {
+package struct SplitMix64: Sendable {
   private var state: UInt64
 
   /// A generator whose numbers follow from `seed` and `stream` alone.
-  init(seed: UInt64, stream: UInt64 = 0) {
+  package init(seed: UInt64, stream: UInt64 = 0) {
     state = SplitMix64.mixed(seed) ^ SplitMix64.mixed(stream &+ 0x9e37_79b9_7f4a_7c15)
   }
 
   /// The next 64 bits.
-  mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
     return SplitMix64.mixed(state)
   }
 
   /// A number from 0 up to, not including, `bound`, which is above 0.
-  mutating func next(below bound: Int) -> Int {
+  package mutating func next(below bound: Int) -> Int {
     Int(next().multipliedFullWidth(by: UInt64(bound)).high)
   }
 
   /// `elements` in random order (Fisher and Yates).
-  mutating func shuffled<Element>(_ elements: [Element]) -> [Element] {
+  package mutating func shuffled<Element>(_ elements: [Element]) -> [Element] {
     var elements = elements
     for last in elements.indices.dropFirst().reversed() { elements.swapAt(last, next(below: last + 1)) }
     return elements
   }
 
   /// A number that looks random and follows from `value`; different values give different numbers.
-  static func mixed(_ value: UInt64) -> UInt64 {
+  package static func mixed(_ value: UInt64) -> UInt64 {
     var mixed = value
     mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
     mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
@@ -37,7 +37,7 @@ struct SplitMix64 {
   }
 
   /// A hash of `tokens` that is the same in every run.
-  static func hash(_ tokens: some Sequence<Int32>) -> UInt64 {
+  package static func hash(_ tokens: some Sequence<Int32>) -> UInt64 {
     tokens.reduce(0) { mixed($0 &+ 0x9e37_79b9_7f4a_7c15 ^ UInt64(UInt32(bitPattern: $1))) }
   }
 }

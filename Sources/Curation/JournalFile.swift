@@ -1,0 +1,80 @@
+// A file of lines that grows as work is done, so that it can be taken up again: what was written stays, a line that a
+// crash cut short is taken off, and two programs do not write to it at once. Only its owner can read it.
+import Common
+import Glibc
+
+/// Why a file cannot be taken up or written on.
+public enum JournalError: Error, Equatable, CustomStringConvertible {
+  /// The system refused; an errno.
+  case system(path: String, code: Int32)
+  /// Another program writes to it.
+  case inUse(path: String)
+
+  /// What happened and what to do.
+  public var description: String {
+    switch self {
+    case .system(let path, let code): "\(path): cannot be written: \(systemMessage(code))"
+    case .inUse(let path): "\(path): another run writes to it; wait until it has ended, or give another name"
+    }
+  }
+}
+
+/// Lines appended to a file.
+final class JournalFile {
+  let path: String
+  private let descriptor: Int32
+
+  /// Opens or makes the file at `path` and locks it until it is closed.
+  init(path: String) throws(JournalError) {
+    self.path = path
+    descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+    guard descriptor >= 0 else { throw .system(path: path, code: errno) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw .system(path: path, code: EINVAL)
+    }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      throw errno == EWOULDBLOCK ? .inUse(path: path) : .system(path: path, code: errno)
+    }
+  }
+
+  deinit { if descriptor >= 0 { close(descriptor) } }
+
+  /// Takes off what stands behind the last line end.
+  func dropUnfinishedLine() throws(JournalError) {
+    var end = lseek(descriptor, 0, SEEK_END)
+    var piece = [UInt8](repeating: 0, count: 1 << 16)
+    while end > 0 {
+      let start = max(0, end - piece.count)
+      let count = pread(descriptor, &piece, end - start, start)
+      guard count == end - start else { throw .system(path: path, code: errno) }
+      if let newline = piece[..<count].lastIndex(of: UInt8(ascii: "\n")) {
+        end = start + newline + 1
+        break
+      }
+      end = start
+    }
+    guard ftruncate(descriptor, end) == 0 else { throw .system(path: path, code: errno) }
+  }
+
+  /// Takes off everything.
+  func clear() throws(JournalError) {
+    guard ftruncate(descriptor, 0) == 0 else { throw .system(path: path, code: errno) }
+  }
+
+  /// Appends `lines`, each with its end, and forces them to the disk.
+  func append(_ lines: [String]) throws(JournalError) {
+    guard !lines.isEmpty else { return }
+    var rest = Array(lines.map { $0 + "\n" }.joined().utf8)[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { throw .system(path: path, code: errno) }
+      rest = rest.dropFirst(count)
+    }
+    guard fdatasync(descriptor) == 0 else { throw .system(path: path, code: errno) }
+  }
+
+  /// Removes the file.
+  func remove() { unlink(path) }
+}

@@ -1,0 +1,140 @@
+// A run of `hypnos filter` from its pairs to the kept ones.
+import CSystem
+import Compute
+import Console
+import Curation
+import Evaluation
+import Generation
+import Glibc
+import Model
+import Text
+
+/// Judges, decides, writes and tells.
+struct FilterRun {
+  private let command: Filter
+
+  init(_ command: Filter) { self.command = command }
+
+  /// Filters.
+  func run() throws {
+    for path in [command.out] + [command.rejected, command.report].compactMap({ $0 }) {
+      try FinetuneRun.allowReplacing(path, "replace it", force: command.force)
+    }
+    let file = try PairFile(reading: command.pairs, language: command.language, skipsBadRows: command.skipBad)
+    if file.problemCount > 0 {
+      Output.complain("\(file.problemCount) rows left out:", prefix: "")
+      for problem in file.problems { Output.complain("\(problem)", prefix: "") }
+    }
+    let rows = file.rows
+    let judges = try makeJudges()
+    warn(rows, judges)
+    let scores = try score(rows, judges)
+    let rule = try command.rule()
+    let decisions = rule.decide(scores)
+    for (row, score) in zip(rows, scores) {
+      if case .failure(let refusal) = score { Output.complain("\(row.path), line \(row.line): not judged: \(refusal)") }
+    }
+    try FilteredRow.write(
+      rows, scores, decisions, judges: judges, kept: command.out, rejected: command.rejected)
+    let label = try command.label()
+    let summary = FilterSummary(
+      scores, decisions, judges: judges.map(\.name),
+      isGood: label.map { label in { index in FilterRun.text(rows[index].fields[label.key]).map { $0 == label.value } } })
+    if let report = command.report {
+      try FilterPage(
+        title: "Filtering of \(command.pairs.map(\.lastPathComponent).joined(separator: ", "))",
+        settings: settings(rule, judges), summary: summary, rows: rows, scores: scores, decisions: decisions
+      ).write(to: report)
+      Output.complain("\(report): written; it quotes pairs at the edge", prefix: "")
+    }
+    try Output.write(summary.text)
+  }
+
+  private func score(_ rows: [PairRow], _ judges: [FilterJudge]) throws -> [Result<PairScores, JudgeRefusal>] {
+    let line = LiveLine()
+    defer { line.erase() }
+    hypnos_install_stop_handler("\nStopping; again to stop at once.\n")
+    var begun: (judge: Int, at: Double)?
+    do {
+      return try PairFilter(rows: rows, judges: judges).score(
+        journalPath: command.out + ".partial", isForced: command.force, isCancelled: hypnos_interrupted
+      ) { progress in
+        if begun?.judge != progress.judge {
+          if progress.kept > 0 { line.say("Going on behind \(progress.kept) judged pairs.") }
+          begun = (progress.judge, line.elapsed)
+        }
+        let (done, seconds) = (progress.done - progress.kept, line.elapsed - (begun?.at ?? 0))
+        let left = done > 0 ? seconds / Double(done) * Double(progress.total - progress.done) : 0
+        let judge = progress.judges > 1 ? "judge \(progress.judge) of \(progress.judges), " : ""
+        let time = done > 0 ? ", \(Int(left.rounded(.up))) s left" : ""
+        line.show("\(judge)\(progress.done) of \(progress.total) pairs judged\(time)")
+      }
+    } catch is Interrupted {
+      line.erase()
+      throw Failure("interrupted; the scores so far are in \(command.out).partial, the same command goes on", code: 130)
+    }
+  }
+
+  /// The judges, opened one after the other when it is their turn.
+  private func makeJudges() throws -> [FilterJudge] {
+    let template = try command.template.map(TemplateArgument.load)
+    let style = JudgeStyle(rawValue: command.prompt.rawValue)
+    let named = command.model + command.judge
+    let paths = named.isEmpty ? [try ModelLocator.find(nil)] : named
+    let threads = command.threads ?? Processors.physicalCores
+    return try paths.map { path in
+      let checkpoint = try ModelOptions.open(path, kernels: ModelOptions.kernels())
+      let context = command.context ?? checkpoint.parameters.trainedContext
+      // Found out now, not after hours of another judge.
+      let judge = try Judge(
+        model: Transformer(checkpoint, threads: 1), context: context, template: template, style: style)
+      if judge.style == .examples {
+        Output.complain(
+          "\(terminalSafe(checkpoint.name)) judges as a base model, behind judged examples"
+            + (checkpoint.templateSource == nil ? ": it has no chat template" : ""), prefix: "")
+      }
+      let fingerprint = checkpoint.contentFingerprint
+      let identity = [fingerprint, judge.style.rawValue, "\(context)", judge.style == .chat ? template?.source ?? "" : ""]
+      return FilterJudge(
+        name: checkpoint.name, fingerprint: fingerprint, identity: identity.joined(separator: " ")
+      ) {
+        let model = Transformer(checkpoint, threads: threads)
+        return (try Judge(model: model, context: context, template: template, style: style), context)
+      }
+    }
+  }
+
+  /// Says when a judge has made what it judges.
+  private func warn(_ rows: [PairRow], _ judges: [FilterJudge]) {
+    for judge in judges {
+      let own = PairFilter.count(of: rows, madeBy: judge.fingerprint)
+      guard own > 0 else { continue }
+      Output.complain(
+        "warning: \(terminalSafe(judge.name)) made \(own) of the \(rows.count) pairs itself, as their provenance says; "
+          + "a model is a mild judge of its own answers, let another judge")
+    }
+    let all = judges.map(\.fingerprint)
+    if Set(all).count < all.count {
+      Output.complain("warning: the same checkpoint is named as judge more than once, and counts as often")
+    }
+  }
+
+  private func settings(_ rule: FilterRule, _ judges: [FilterJudge]) -> [(name: String, value: String)] {
+    var settings = judges.map { ("Judge", "\($0.name), checkpoint \($0.fingerprint)") }
+    for (aspect, least) in rule.aspects.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+      settings.append(("Least \(aspect.rawValue)", "\(least)"))
+    }
+    for (name, value) in [
+      ("Least mean", rule.mean), ("Least gain", rule.gain), ("Least score", rule.score), ("Part kept", rule.fraction),
+    ] {
+      if let value { settings.append((name, "\(value)")) }
+    }
+    return settings.map { (name: $0.0, value: $0.1) }
+  }
+
+  /// A label's text, whatever kind of value it is.
+  private static func text(_ value: JSONValue?) -> String? {
+    guard let value, value != .null else { return nil }
+    return value.string ?? value.encoded
+  }
+}

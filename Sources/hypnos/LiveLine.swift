@@ -1,0 +1,46 @@
+// One line about long work on standard error: on a terminal written over and over, elsewhere now and then a line for a
+// log. It uses no colour.
+import CSystem
+import Console
+import Glibc
+
+/// Tells how long work goes on.
+final class LiveLine {
+  /// Seconds between two showings, on a terminal and in a log.
+  private static let (refreshInterval, logInterval) = (0.1, 10.0)
+
+  private let isLive = isatty(STDERR_FILENO) == 1
+  private let start = ContinuousClock.now
+  private var shownAt: Double?
+  private var isShown = false
+
+  /// Seconds since the work began.
+  var elapsed: Double { (ContinuousClock.now - start) / .seconds(1) }
+
+  /// Shows `text` if the last showing is long enough ago.
+  func show(_ text: @autoclosure () -> String) {
+    let now = elapsed
+    let interval = isLive ? LiveLine.refreshInterval : LiveLine.logInterval
+    guard now - (shownAt ?? 0) >= interval else { return }
+    shownAt = now
+    let line = terminalSafe(text())
+    guard isLive else { return Output.complain(line, prefix: "") }
+    let columns = Int(hypnos_terminal_columns(STDERR_FILENO))
+    // Back to the line's beginning, the text, and what is left of the line before erased.
+    Output.complain("\r\(clipped(line, toColumns: max(20, columns > 0 ? columns : 80) - 1))\u{1B}[K", prefix: "", end: "")
+    isShown = true
+  }
+
+  /// Writes `text` on a line of its own, which stays.
+  func say(_ text: String) {
+    erase()
+    Output.complain(terminalSafe(text), prefix: "")
+  }
+
+  /// Takes the live line off the screen.
+  func erase() {
+    guard isShown else { return }
+    Output.complain("\r\u{1B}[K", prefix: "", end: "")
+    isShown = false
+  }
+}
