@@ -16,7 +16,11 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: [
-    .executableTarget(name: "hypnos", dependencies: ["Console", "Curation", "Evaluation", "Training", "Generation", "CSystem", argumentParser]),
+    .executableTarget(
+      name: "hypnos",
+      dependencies: [
+        "Console", "Curation", "Evaluation", "Training", "Generation", "Common", "CSystem", argumentParser,
+      ]),
     .target(name: "Console", dependencies: ["Generation", "CReadline", "CSystem"]),
     .target(name: "Curation", dependencies: ["Evaluation", "Training", "Generation", "Model", "Text", "Common"]),
     .target(name: "Evaluation", dependencies: ["Generation", "Model", "Text", "Compute", "Common", crypto]),
@@ -38,7 +42,11 @@ let package = Package(
     .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Fixtures")]),
     .testTarget(
       name: "ModelTests", dependencies: ["Model", "GGUF"], resources: [.copy("Fixtures")]),
-    .testTarget(name: "GenerationTests", dependencies: ["Generation", "Model", "GGUF", "Compute"]),
+    .target(name: "TestModels", dependencies: ["Model", "GGUF", "Compute"], path: "Tests/TestModels"),
+    .testTarget(name: "GenerationTests", dependencies: ["Generation", "Model", "GGUF", "Compute", "TestModels"]),
+    .testTarget(
+      name: "EvaluationTests", dependencies: ["Evaluation", "GGUF", "TestModels"], resources: [.copy("Fixtures")]),
+    .testTarget(name: "CurationTests", dependencies: ["Curation", "TestModels"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training"], resources: [.copy("Fixtures")]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF"]),

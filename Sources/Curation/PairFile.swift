@@ -7,8 +7,9 @@ import Training
 
 /// One row with a question and an answer.
 public struct PairRow: Sendable {
-  /// The file and the line, from 1.
+  /// The file.
   public let path: String
+  /// The line, from 1.
   public let line: Int
   /// All of the row.
   public let fields: OrderedFields<JSONValue>
@@ -44,8 +45,9 @@ public struct PairFile: Sendable {
 
   /// The rows that hold a pair, in their order.
   public private(set) var rows: [PairRow] = []
-  /// What is wrong with others, the first of them, and how many there are.
+  /// What is wrong with other rows, the first of them.
   public private(set) var problems: [DataProblem] = []
+  /// How many rows are no pairs.
   public private(set) var problemCount = 0
 
   /// Reads the files at `paths`. Rows that are no pairs are an error unless `skipsBadRows`; `language` is that of the

@@ -108,7 +108,8 @@ struct Filter: ParsableCommand {
         (0...10).contains(least)
       else {
         let names = JudgedAspect.allCases.map(\.rawValue).joined(separator: ", ")
-        throw ValidationError("--min \(text): it is an aspect and a score from 0 to 10, such as coherence=6; aspects are \(names)")
+        throw ValidationError(
+          "--min \(text): it is an aspect and a score from 0 to 10, such as coherence=6; aspects are \(names)")
       }
       rule.aspects[aspect] = least
     }

@@ -39,7 +39,8 @@ struct FilterRun {
     let label = try command.label()
     let summary = FilterSummary(
       scores, decisions, judges: judges.map(\.name),
-      isGood: label.map { label in { index in FilterRun.text(rows[index].fields[label.key]).map { $0 == label.value } } })
+      isGood: label.map { label in { index in FilterRun.text(rows[index].fields[label.key]).map { $0 == label.value } }
+      })
     if let report = command.report {
       try FilterPage(
         title: "Filtering of \(command.pairs.map(\.lastPathComponent).joined(separator: ", "))",
@@ -94,7 +95,9 @@ struct FilterRun {
             + (checkpoint.templateSource == nil ? ": it has no chat template" : ""), prefix: "")
       }
       let fingerprint = checkpoint.contentFingerprint
-      let identity = [fingerprint, judge.style.rawValue, "\(context)", judge.style == .chat ? template?.source ?? "" : ""]
+      let identity = [
+        fingerprint, judge.style.rawValue, "\(context)", judge.style == .chat ? template?.source ?? "" : "",
+      ]
       return FilterJudge(
         name: checkpoint.name, fingerprint: fingerprint, identity: identity.joined(separator: " ")
       ) {

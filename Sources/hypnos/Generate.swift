@@ -83,7 +83,8 @@ struct Generate: ParsableCommand {
     try check("examples", examples, "1 to 16", (1...16).contains(examples))
     try check("passage-tokens", passageTokens, "32 to 65536", (32...65536).contains(passageTokens))
     try check("patience", patience, "1 to 1000000", (1...1_000_000).contains(patience))
-    try check("parallel", parallel, "1 to \(BatchLimit.mostSequences)", (1...BatchLimit.mostSequences).contains(parallel))
+    try check(
+      "parallel", parallel, "1 to \(BatchLimit.mostSequences)", (1...BatchLimit.mostSequences).contains(parallel))
     guard !out.isEmpty else { throw ValidationError("--out has no name") }
     guard !(seeds + from).contains(out) else {
       throw ValidationError("\(out) is named twice; inputs and outputs must be different files")

@@ -55,7 +55,8 @@ struct GenerateRun {
     do {
       try maker.run(file, isCancelled: hypnos_interrupted) { progress in
         last = progress
-        line.show("\(progress.made) of \(progress.wanted) rows, \(progress.attempts) attempts\(GenerateRun.dropped(progress))")
+        line.show(
+          "\(progress.made) of \(progress.wanted) rows, \(progress.attempts) attempts\(GenerateRun.dropped(progress))")
       }
       return last
     } catch is Interrupted {

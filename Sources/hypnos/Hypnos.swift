@@ -13,7 +13,7 @@ struct Hypnos: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Chat.self, Ask.self, Bench.self, BenchFirstToken.self, Score.self, Tokenize.self, Render.self, Inspect.self,
-      Generate.self, Filter.self, Finetune.self, AdapterCommand.self,
+      Generate.self, Filter.self, Finetune.self, Eval.self, AdapterCommand.self,
     ],
     defaultSubcommand: Chat.self)
 }

@@ -27,7 +27,8 @@ final class LiveLine {
     guard isLive else { return Output.complain(line, prefix: "") }
     let columns = Int(hypnos_terminal_columns(STDERR_FILENO))
     // Back to the line's beginning, the text, and what is left of the line before erased.
-    Output.complain("\r\(clipped(line, toColumns: max(20, columns > 0 ? columns : 80) - 1))\u{1B}[K", prefix: "", end: "")
+    Output.complain(
+      "\r\(clipped(line, toColumns: max(20, columns > 0 ? columns : 80) - 1))\u{1B}[K", prefix: "", end: "")
     isShown = true
   }
 

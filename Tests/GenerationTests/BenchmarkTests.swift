@@ -1,5 +1,6 @@
 // The benchmark: its formulas against numbers worked out by hand for a tiny model, and runs of every kind of test.
 import Compute
+import TestModels
 import Testing
 
 @testable import Generation

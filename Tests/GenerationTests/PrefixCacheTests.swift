@@ -2,6 +2,7 @@
 import Compute
 import Foundation
 import Model
+import TestModels
 import Testing
 
 @testable import Generation

@@ -1,8 +1,8 @@
-  import FoundationXML
-#endif
-#if canImport(FoundationXML)
 import Common
 import Foundation
+#if canImport(FoundationXML)
+  import FoundationXML
+#endif
 import Testing
 
 @testable import Training

@@ -29,7 +29,10 @@ public enum FilteredRow {
     _ rows: [PairRow], _ scores: [Result<PairScores, JudgeRefusal>], _ decisions: [FilterRule.Decision],
     judges: [FilterJudge], kept: String, rejected: String?
   ) throws(WritingError) {
-    let files = (kept: try OwnerFile(path: kept), rejected: try rejected.map { path throws(WritingError) in try OwnerFile(path: path) })
+    let files = (
+      kept: try OwnerFile(path: kept),
+      rejected: try rejected.map { path throws(WritingError) in try OwnerFile(path: path) }
+    )
     for index in rows.indices {
       let line = json(rows[index], scores[index], decisions[index], judges: judges).encoded + "\n"
       if decisions[index].isKept { try files.kept.write(line) } else { try files.rejected?.write(line) }

@@ -31,7 +31,8 @@ struct InstructText {
     RunIdentity.digest(
       of: [english, chinese].map { text in
         [
-          text.questions, text.chatQuestion, text.chatPassageQuestion, text.chatAnswer, text.answers, text.questionLabel,
+          text.questions, text.chatQuestion, text.chatPassageQuestion, text.chatAnswer, text.answers,
+          text.questionLabel,
           text.answerLabel, text.passageLabel,
         ].joined(separator: "\n")
       }.joined(separator: "\n"))
@@ -78,7 +79,8 @@ public struct InstructPrompts {
 
   /// A digest of what is said to the model, its template included.
   public var digest: String {
-    RunIdentity.digest(of: style.rawValue + InstructText.digest + (style == .chat ? prompts.template?.source ?? "" : ""))
+    RunIdentity.digest(
+      of: style.rawValue + InstructText.digest + (style == .chat ? prompts.template?.source ?? "" : ""))
   }
 
   /// What ends a text that a base model goes on with: the line.

@@ -4,7 +4,9 @@
 // ROUGE-L's F is 2 L / (m + n), with L the longest common subsequence of m and n tokens. L is at most the number of
 // tokens both have, each as often as both have it. F above the limit t needs L > t (m + n) / 2, and, as L is at most
 // the shorter, n > m t / (2 - t). So a near duplicate shares more than s = t m / (2 - t) of the m tokens with the
-// candidate, and therefore at least one of any m - s of them: only the lists of the rarest need be looked at.
+// candidate. The lists of who has a token are gone through and counted; the longest few, of words that everybody
+// uses, are left out, and as many fewer shared tokens asked for (Sarawagi and Kirpal, "Efficient set joins on similarity
+// predicates", 2004). What passes is compared.
 import Evaluation
 
 /// Kept questions, ready to be compared with.
@@ -24,9 +26,8 @@ public struct NearDuplicateIndex {
   /// Tokens of all kept texts one after the other, and where each text ends.
   private var tokens: [Int32] = []
   private var ends: [Int] = []
-  /// The candidate that last looked at each kept text.
-  private var seen: [Int32] = []
-  private var looks: Int32 = 0
+  /// For each kept text how many tokens it was found to share with the candidate.
+  private var counts: [Int32] = []
 
   /// An index of nothing, for ROUGE-L above `hundredths` of 1.
   public init(hundredths: Int = 70) {
@@ -50,7 +51,7 @@ public struct NearDuplicateIndex {
     }
     tokens += new
     ends.append(tokens.count)
-    seen.append(0)
+    counts.append(0)
   }
 
   /// The number of a kept text that `text` is a near duplicate of, nil when there is none. A text without tokens is
@@ -59,33 +60,32 @@ public struct NearDuplicateIndex {
     let candidate = numbered(text)
     guard !candidate.isEmpty else { return ends.indices.first { range($0).isEmpty } }
     let subsequence = LongestCommonSubsequence(candidate)
-    startLook()
-    for list in listsToLookAt(candidate) {
-      for kept in postings[list] where seen[Int(kept)] != looks {
-        seen[Int(kept)] = looks
-        let range = range(Int(kept))
-        let least = hundredths * (candidate.count + range.count)
-        guard 200 * min(candidate.count, range.count) > least else { continue }
-        if 200 * subsequence.length(with: tokens[range]) > least { return Int(kept) }
-      }
+    for kept in textsSharingMuch(with: candidate) {
+      let range = range(Int(kept))
+      let least = hundredths * (candidate.count + range.count)
+      guard 200 * min(candidate.count, range.count) > least else { continue }
+      if 200 * subsequence.length(with: tokens[range]) > least { return Int(kept) }
     }
     return nil
   }
 
-  /// The lists of the rarest occurrences, enough of them that every near duplicate is in one.
-  private func listsToLookAt(_ candidate: [Int32]) -> [Int] {
-    let all = NearDuplicateIndex.occurrences(candidate).map { occurrences[$0].map(Int.init) }
-    let shared = hundredths * candidate.count / (200 - hundredths)
-    func length(_ list: Int?) -> Int { list.map { postings[$0].count } ?? 0 }
-    return all.sorted { length($0) < length($1) }.prefix(candidate.count - shared).compactMap { $0 }
-  }
-
-  private mutating func startLook() {
-    if looks == .max {
-      seen = seen.map { _ in 0 }
-      looks = 0
+  /// The kept texts that may share enough tokens with `candidate`, and some others.
+  private mutating func textsSharingMuch(with candidate: [Int32]) -> [Int32] {
+    let shared = hundredths * candidate.count / (200 - hundredths) + 1
+    let lists = NearDuplicateIndex.occurrences(candidate).compactMap { occurrences[$0].map(Int.init) }
+      .sorted { postings[$0].count < postings[$1].count }
+    // A token that nobody has is in no list; those left out are the longest of the lists there are.
+    let left = shared / 3
+    let least = Int32(shared - left)
+    for kept in counts.indices { counts[kept] = 0 }
+    var found: [Int32] = []
+    for list in lists.dropLast(left) {
+      for kept in postings[list] {
+        counts[Int(kept)] &+= 1
+        if counts[Int(kept)] == least { found.append(kept) }
+      }
     }
-    looks += 1
+    return found
   }
 
   private func range(_ kept: Int) -> Range<Int> { (kept == 0 ? 0 : ends[kept - 1])..<ends[kept] }

@@ -22,8 +22,9 @@ public struct PassageFile {
 
   /// The passages, in their order.
   public private(set) var passages: [Passage] = []
-  /// Documents, and how many of them were cut.
+  /// Documents.
   public private(set) var documents = 0
+  /// How many of the documents were cut.
   public private(set) var cut = 0
   private var problems: [DataProblem] = []
   private var problemCount = 0

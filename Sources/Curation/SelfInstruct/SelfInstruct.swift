@@ -43,8 +43,9 @@ public final class SelfInstruct {
   public struct Progress: Sendable {
     /// Rows in the file, and how many there are to be.
     public let made, wanted: Int
-    /// Attempts of this run, and those it dropped by the reason.
+    /// Attempts of this run.
     public let attempts: Int
+    /// Attempts of this run that brought no row, by the reason.
     public let dropped: [DropReason: Int]
   }
 

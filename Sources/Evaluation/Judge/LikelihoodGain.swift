@@ -78,6 +78,7 @@ public final class LikelihoodGain {
   }
 
   private func answerTokens(_ pair: JudgedPair) -> [Int32] {
+    guard pair.answer.unicodeScalars.contains(where: { !$0.properties.isWhitespace }) else { return [] }
     let text = JudgeText.of(pair.language).space + pair.answer
     let tokens = model.checkpoint.tokenizer.encode(text, parseSpecial: false, addBeginning: false)
     return Array(tokens.prefix(LikelihoodGain.tokenLimit))

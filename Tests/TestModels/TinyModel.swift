@@ -1,14 +1,14 @@
-// A tiny llama checkpoint written for the tests, and prompts for it.
+// A tiny llama checkpoint written for the tests of several modules, and prompts for it.
 import Compute
 import Foundation
 import GGUF
 import Model
 
-enum TinyModel {
-  static let (layers, width, feedForward, context, vocabulary) = (2, 32, 48, 1024, 262)
+package enum TinyModel {
+  package static let (layers, width, feedForward, context, vocabulary) = (2, 32, 48, 1024, 262)
 
   /// A model of random weights; another seed gives other weights under the same header.
-  static func open(seed: UInt64 = 1) throws -> Transformer {
+  package static func open(seed: UInt64 = 1) throws -> Transformer {
     let path = NSTemporaryDirectory() + "hypnos-\(UUID().uuidString).gguf"
     defer { unlink(path) }
     try writer(seed: seed).write(to: path)
@@ -16,7 +16,7 @@ enum TinyModel {
   }
 
   /// `count` tokens that look random.
-  static func prompt(_ count: Int, seed: UInt64 = 7) -> [Int32] {
+  package static func prompt(_ count: Int, seed: UInt64 = 7) -> [Int32] {
     var state = seed
     return (0..<count).map { _ in Int32(3 + Int(next(&state) * 250)) }
   }

@@ -1,0 +1,105 @@
+// From a file to its records, each with the line it begins at: lines of JSON, a JSON array, or a table in CSV. Which of
+// them it is, is told from its name and its first character.
+import Common
+import Text
+
+/// One record of a file.
+struct FileRecord {
+  let line: Int
+  let fields: Result<OrderedFields<JSONValue>, TaskProblem.Reason>
+}
+
+/// Reads the records of files.
+enum RecordReader {
+  /// The largest file, in bytes.
+  static let sizeLimit = 512 << 20
+
+  /// The records of the file at `path`, and what kind of file it is.
+  static func read(_ path: String) throws(TaskProblem.Reason) -> (form: String, records: [FileRecord]) {
+    let bytes = try content(of: path)
+    let name = path.lowercased()
+    if name.hasSuffix(".csv") || name.hasSuffix(".tsv") {
+      return ("CSV", try TableReader(bytes, separator: name.hasSuffix(".tsv") ? "\t" : ",").records())
+    }
+    let first = bytes.first { !$0.isJSONSpace && ![0xEF, 0xBB, 0xBF].contains($0) }
+    return first == UInt8(ascii: "[") ? ("JSON", try array(bytes)) : ("JSONL", lines(bytes))
+  }
+
+  /// All of a file, UTF-8 or not.
+  static func content(of path: String) throws(TaskProblem.Reason) -> [UInt8] {
+    do throws(DataFileError) {
+      return try DataFile(path: path).rest(limit: sizeLimit)
+    } catch {
+      throw .unreadable("\(error)")
+    }
+  }
+
+  private static func lines(_ bytes: [UInt8]) -> [FileRecord] {
+    var records: [FileRecord] = []
+    for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
+    where !line.allSatisfy(\.isJSONSpace) {
+      records.append(FileRecord(line: index + 1, fields: object(line)))
+    }
+    return records
+  }
+
+  private static func object(
+    _ bytes: ArraySlice<UInt8>
+  ) -> Result<OrderedFields<JSONValue>, TaskProblem.Reason> {
+    guard bytes.count <= DataFile.lineLimit else {
+      return .failure(.unreadable("longer than \(DataFile.lineLimit >> 20) MiB, the most a row may have"))
+    }
+    do throws(JSONError) {
+      guard let fields = try JSONValue(parsing: Array(bytes)).object else {
+        return .failure(.malformed("not a JSON object"))
+      }
+      return .success(fields)
+    } catch {
+      return .failure(.malformed("not JSON: column \(error.column): \(error.reason)"))
+    }
+  }
+
+  /// The elements of an array, found by their brackets so that each has its line and a broken one breaks no other.
+  private static func array(_ bytes: [UInt8]) throws(TaskProblem.Reason) -> [FileRecord] {
+    var records: [FileRecord] = []
+    var (line, depth, isString, isEscaped) = (1, 0, false, false)
+    var start: (offset: Int, line: Int)?
+    var isClosed = false
+    func finish(_ end: Int) {
+      guard let begun = start else { return }
+      records.append(FileRecord(line: begun.line, fields: object(bytes[begun.offset..<end])))
+      start = nil
+    }
+    for (offset, byte) in bytes.enumerated() {
+      if byte == UInt8(ascii: "\n") { line += 1 }
+      if isString {
+        if isEscaped { isEscaped = false } else if byte == UInt8(ascii: "\\") { isEscaped = true }
+        else if byte == UInt8(ascii: "\"") { isString = false }
+        continue
+      }
+      if depth >= 1, start == nil, !byte.isJSONSpace, byte != UInt8(ascii: ","), byte != UInt8(ascii: "]") {
+        start = (offset, line)
+      }
+      switch byte {
+      case UInt8(ascii: "\""): isString = true
+      case UInt8(ascii: "["), UInt8(ascii: "{"): depth += 1
+      case UInt8(ascii: "]"), UInt8(ascii: "}"):
+        depth -= 1
+        if depth == 0 {
+          finish(offset)
+          isClosed = true
+        }
+      case UInt8(ascii: ",") where depth == 1: finish(offset)
+      default: break
+      }
+      if isClosed { break }
+    }
+    guard isClosed else { throw .malformed("the JSON array has no end") }
+    return records
+  }
+}
+
+extension UInt8 {
+  /// White space between JSON values.
+  fileprivate var isJSONSpace: Bool { self == 32 || (9...13).contains(self) }
+}

@@ -1,0 +1,109 @@
+// A file of a benchmark: its layout, its items, and what is wrong with the rest of it.
+import Text
+
+/// The items of one file.
+public struct TaskFile: Sendable {
+  /// The file.
+  public let path: String
+  /// JSONL, JSON, CSV or text.
+  public let form: String
+  /// How its rows are laid out.
+  public let layout: TaskLayout
+  /// The items, in their order.
+  public private(set) var items: [TaskItem] = []
+  /// Rows that are none.
+  public private(set) var problems: [TaskProblem] = []
+  /// What was decided about the file that its rows leave open; nil where nothing was.
+  public private(set) var remark: String?
+  /// The language of most of its items.
+  public var language: JudgedLanguage {
+    let chinese = items.count { JudgedLanguage(of: $0.fullQuestion) == .chinese }
+    return chinese * 2 >= items.count ? .chinese : .english
+  }
+
+  /// Reads the file at `path`. Of rows in both scripts or languages the simplified one is taken with
+  /// `prefersSimplified`, and the one in `language`. Throws where the file as a whole cannot be read.
+  public init(
+    path: String, prefersSimplified: Bool = false, language: JudgedLanguage = .chinese
+  ) throws(TaskProblem) {
+    self.path = path
+    do throws(TaskProblem.Reason) {
+      if [".txt", ".md"].contains(where: path.lowercased().hasSuffix) {
+        (form, layout) = ("text", .text)
+        items = [try TaskFile.text(path)]
+        return
+      }
+      let (form, records) = try RecordReader.read(path)
+      guard let first = records.first else { throw .empty }
+      let known = records.lazy.compactMap { (try? $0.fields.get()).flatMap { TaskLayout($0) } }.first
+      guard let layout = known else {
+        switch first.fields {
+        case .success(let fields): throw .unknownLayout(keys: fields.map(\.key))
+        case .failure(let reason): throw reason
+        }
+      }
+      (self.form, self.layout) = (form, layout)
+      let (parser, remark) = TaskFile.parser(layout, records, prefersSimplified, language)
+      self.remark = remark
+      read(records, parser)
+    } catch {
+      throw TaskProblem(path: path, line: nil, reason: error)
+    }
+  }
+
+  private mutating func read(_ records: [FileRecord], _ parser: RowParser) {
+    var lines: [String: Int] = [:]
+    for record in records {
+      do throws(TaskProblem.Reason) {
+        let fields = try record.fields.get()
+        for item in try parser.items(fields, line: record.line) {
+          if let line = lines[item.id] { throw .duplicate(id: item.id, line: line) }
+          lines[item.id] = record.line
+          items.append(item)
+        }
+      } catch {
+        problems.append(TaskProblem(path: path, line: record.line, reason: error))
+      }
+    }
+  }
+
+  /// Leaves out items for which there is a `problem`.
+  public mutating func leaveOut(_ problem: (TaskItem) -> TaskProblem.Reason?) {
+    items = items.filter { item in
+      guard let reason = problem(item) else { return true }
+      problems.append(TaskProblem(path: path, line: item.line, reason: reason))
+      return false
+    }
+  }
+
+  /// Keeps the first `count` items.
+  public mutating func keep(first count: Int) { items = Array(items.prefix(count)) }
+
+  private static func parser(
+    _ layout: TaskLayout, _ records: [FileRecord], _ prefersSimplified: Bool, _ language: JudgedLanguage
+  ) -> (RowParser, remark: String?) {
+    var countsFromZero = false
+    var remark: String?
+    if layout == .medmcqa {
+      let numbers = records.compactMap { (try? $0.fields.get())?["cop"]?.integer }
+      countsFromZero = numbers.contains(0) && !numbers.contains(4)
+      remark = countsFromZero ? "cop counts from 0" : "cop counts from 1"
+    }
+    let parser = RowParser(
+      layout: layout, prefersSimplified: prefersSimplified, language: language, countsFromZero: countsFromZero)
+    return (parser, remark)
+  }
+
+  private static func text(_ path: String) throws(TaskProblem.Reason) -> TaskItem {
+    let bytes = try RecordReader.content(of: path)
+    guard !bytes.contains(0) else { throw .malformed("not text: it holds a NUL") }
+    let text: String
+    do {
+      text = String(copying: try UTF8Span(validating: bytes.span))
+    } catch {
+      throw .malformed("not UTF-8 at byte \(error.byteOffsets.lowerBound)")
+    }
+    guard !text.isBlank else { throw .empty }
+    return TaskItem(id: "1", line: 1, source: "", passage: "", question: text, content: .text)
+  }
+}

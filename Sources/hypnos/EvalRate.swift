@@ -1,0 +1,111 @@
+// `hypnos eval rate`: sheets for people who rate answers blindly, and what comes back.
+import ArgumentParser
+import Common
+import Console
+import Evaluation
+import Glibc
+
+/// Writes rating sheets and takes filled ones together.
+struct EvalRate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rate",
+    abstract: "Have people rate the answers of two or more models without knowing whose they are.",
+    discussion: """
+      With --answers it writes OUT.html, a page that works offline, OUT.csv, the same for a spreadsheet, and \
+      OUT.key.json, which alone tells the models and stays with you. With --collect it takes the filled CSV files in: \
+      how often each model is called best, its marks, and the raters' agreement.
+      """)
+
+  @Option(help: "Answers of one model, JSONL with id and answer; given once for each model, two or more.")
+  var answers: [String] = []
+
+  @Option(help: "The name of the model of each --answers in turn; the files' names without.")
+  var name: [String] = []
+
+  @Option(help: "The file of questions that were answered, to show them.")
+  var task: String?
+
+  @Option(help: "How the names of the sheets and of the key begin.")
+  var out: String?
+
+  @Option(help: "Only so many items, drawn at random.")
+  var limit: Int?
+
+  @Option(help: "Where the random numbers of shuffling and of the bootstrap start.")
+  var seed: UInt64 = 1
+
+  @Option(help: "Bootstrap resamples behind each interval.")
+  var resamples = 2000
+
+  @Option(help: "The key; the filled sheets follow as arguments.")
+  var collect: String?
+
+  @Option(help: "Write what was collected as JSON.")
+  var json: String?
+
+  @Flag(help: "Replace files that exist.")
+  var force = false
+
+  @Argument(help: "Filled sheets, CSV, one a rater.")
+  var sheets: [String] = []
+
+  func validate() throws {
+    guard (100...1_000_000).contains(resamples) else {
+      throw ValidationError("--resamples \(resamples): it can be 100 to 1000000")
+    }
+    if collect != nil {
+      guard answers.isEmpty, out == nil else { throw ValidationError("--collect takes no --answers and no --out") }
+      guard !sheets.isEmpty else { throw ValidationError("--collect: no filled sheet is named") }
+      guard Set(sheets).count == sheets.count else { throw ValidationError("a sheet is named twice") }
+      return
+    }
+    guard answers.count >= 2 else { throw ValidationError("name two or more files with --answers, or --collect KEY") }
+    guard Set(answers).count == answers.count else { throw ValidationError("a file of answers is named twice") }
+    guard let out, !out.isEmpty else { throw ValidationError("name the sheets with --out") }
+    guard sheets.isEmpty else { throw ValidationError("filled sheets belong to --collect") }
+    guard name.isEmpty || name.count == answers.count else {
+      throw ValidationError("there are \(answers.count) files of answers, but \(name.count) names")
+    }
+    if let limit, limit < 1 { throw ValidationError("--limit \(limit): it can be 1 or more") }
+  }
+
+  mutating func run() throws {
+    if let collect { return try takeIn(collect) }
+    try writeSheets(out ?? "")
+  }
+
+  private func writeSheets(_ out: String) throws {
+    let files = try answers.map { try AnswerFile(path: $0) }
+    let models = name.isEmpty ? answers : name
+    let paths = [".html", ".csv", ".key.json"].map { out + $0 }
+    for path in paths { try FinetuneRun.allowReplacing(path, "replace it", force: force) }
+    let study = try RatingStudy(files, models: models, questions: try questions(), seed: seed, limit: limit)
+    let sheet = RatingSheet(study, files)
+    try OwnerFile.write(sheet.html, to: paths[0])
+    try OwnerFile.write(sheet.csv, to: paths[1])
+    try study.write(to: paths[2])
+    for file in files where file.ids.count > study.items.count && limit == nil {
+      Output.complain("\(file.path): \(file.ids.count - study.items.count) answers have none beside them and are left out")
+    }
+    Output.complain(
+      "\(study.items.count) items, \(models.count) answers each: \(paths[0]) and \(paths[1]) are for the raters; "
+        + "\(paths[2]) tells whose answers they are, keep it", prefix: "")
+  }
+
+  private func questions() throws -> [String: String] {
+    guard let task else { return [:] }
+    let file = try TaskFile(path: task)
+    return Dictionary(file.items.map { ($0.id, $0.fullQuestion) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  private func takeIn(_ key: String) throws {
+    let study = try RatingStudy(key: key)
+    let filled = try sheets.map { try FilledSheet(path: $0, study: study) }
+    let collection = RatingCollection(study, filled, bootstrap: Bootstrap(resamples: resamples, seed: seed))
+    guard collection.decided > 0 || collection.models.contains(where: { $0.marks.contains { $0 != nil } }) else {
+      throw Failure("\(sheets.joined(separator: ", ")): no mark is filled in")
+    }
+    try Output.write(terminalSafe(collection.text))
+    if let json { try OwnerFile.write(collection.json.encoded + "\n", to: json) }
+  }
+}

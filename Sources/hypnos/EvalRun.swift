@@ -1,0 +1,181 @@
+// A run of `hypnos eval`: files are read and checked first, all of them, then measured one after the other.
+import CSystem
+import Common
+import Console
+import Evaluation
+import Generation
+import Model
+
+/// Reads, measures, compares, writes.
+struct EvalRun {
+  private let command: EvalMeasure
+  private let bootstrap: Bootstrap
+
+  init(_ command: EvalMeasure) {
+    self.command = command
+    bootstrap = Bootstrap(resamples: command.resamples, seed: command.seed)
+  }
+
+  /// A task as it was asked for.
+  struct Task {
+    var file: TaskFile
+    let kind: TaskKind
+  }
+
+  func run() throws {
+    let other = try command.compare.map { try EvaluationFile(path: $0) }
+    var tasks = try readTasks()
+    let needsModel = command.answers == nil || tasks.contains { $0.kind != .answers }
+    let bench = try needsModel ? EvalTasks(command) : nil
+    for index in tasks.indices { try bench?.check(&tasks[index]) }
+    try refuseProblems(tasks)
+    let line = LiveLine()
+    hypnos_install_stop_handler("\nStopping; again to stop at once.\n")
+    var results: [TaskResult] = []
+    do {
+      for task in tasks {
+        results.append(try measured(task, bench, line))
+        if hypnos_interrupted() && results.count < tasks.count { throw Interrupted() }
+      }
+    } catch is Interrupted {
+      line.erase()
+      try Output.write(results.map(\.text).joined(separator: "\n"))
+      throw Failure(
+        "interrupted; \(results.count) of \(tasks.count) tasks were finished, and no file was written", code: 130)
+    }
+    line.erase()
+    try finish(results, bench, other)
+  }
+
+  private func finish(_ results: [TaskResult], _ bench: EvalTasks?, _ other: EvaluationFile?) throws {
+    var run = EvaluationRun(
+      model: bench?.checkpoint.name ?? command.answers ?? "", fingerprint: bench?.checkpoint.contentFingerprint ?? "",
+      adapters: command.model.adapters.adapters, settings: settings, bootstrap: bootstrap, tasks: results)
+    if let other {
+      run.comparisons = results.compactMap {
+        TaskComparison($0, with: other, measure: measure($0.language), bootstrap: bootstrap)
+      }
+      if run.comparisons.isEmpty {
+        throw Failure("\(other.path): has no task of the same file and kind with an item of this run's")
+      }
+    }
+    try Output.write(run.text)
+    if let path = command.json { try run.writeJSON(to: path) }
+    if let path = command.report {
+      try EvaluationPage(run).write(to: path)
+      Output.complain("\(path): written; it quotes items and answers", prefix: "")
+    }
+  }
+}
+
+// MARK: Files
+
+extension EvalRun {
+  /// All files, their items cut to the limit.
+  private func readTasks() throws -> [Task] {
+    var tasks: [Task] = []
+    for (paths, kind) in [
+      (command.task, nil), (command.loss, TaskKind.loss), (command.perplexity, TaskKind.perplexity),
+    ] {
+      for path in paths {
+        var file = try TaskFile(
+          path: path, prefersSimplified: command.simplified, language: command.language ?? .chinese)
+        if let limit = command.limit { file.keep(first: limit) }
+        let found: TaskKind = file.layout == .text ? .perplexity : file.layout.isChoice ? .choice : .answers
+        let asked = kind ?? found
+        if asked == .loss && found != .answers {
+          throw Failure("\(path): holds no questions with answers, whose loss --loss measures", code: 2)
+        }
+        if asked == .perplexity && found == .choice {
+          throw Failure("\(path): holds choice questions, no texts, whose perplexity --perplexity measures", code: 2)
+        }
+        let remark = file.remark.map { "; \($0)" } ?? ""
+        Output.complain(
+          terminalSafe("\(path): \(file.form), layout \(file.layout.rawValue), \(file.items.count) items\(remark)"),
+          prefix: "")
+        tasks.append(Task(file: file, kind: asked))
+      }
+    }
+    try addGivenAnswers(&tasks)
+    return tasks
+  }
+
+  /// Holds the answers that were given against the items.
+  private func addGivenAnswers(_ tasks: inout [Task]) throws {
+    guard let path = command.answers else { return }
+    let given = try AnswerFile(path: path)
+    var known: Set<String> = []
+    for index in tasks.indices where tasks[index].kind == .answers {
+      known.formUnion(tasks[index].file.items.map(\.id))
+      tasks[index].file.leaveOut { given.answers[$0.id] == nil ? .noAnswer(id: $0.id, path: path) : nil }
+    }
+    guard !known.isEmpty else { throw Failure("--answers \(path): no task asks for answers", code: 2) }
+    if command.limit == nil, let other = given.ids.first(where: { !known.contains($0) }) {
+      throw Failure(
+        "\(path), line \(given.answers[other]?.line ?? 0): \"\(terminalSafe(other))\" is no item of the tasks; these are "
+          + "answers to other questions")
+    }
+  }
+
+  private func refuseProblems(_ tasks: [Task]) throws {
+    let problems = tasks.flatMap(\.file.problems)
+    guard !problems.isEmpty else { return }
+    let all = TaskProblems(problems)
+    guard command.skipBad else { throw all }
+    Output.complain("\(problems.count) rows left out:", prefix: "")
+    for problem in all.problems { Output.complain(terminalSafe("\(problem)"), prefix: "") }
+    if let empty = tasks.first(where: { $0.file.items.isEmpty }) {
+      throw Failure("\(empty.file.path): nothing is left to evaluate")
+    }
+  }
+
+  // MARK: Measuring
+
+  private func measured(_ task: Task, _ bench: EvalTasks?, _ line: LiveLine) throws -> TaskResult {
+    let outcomes: [ItemOutcome]
+    if let path = command.answers, task.kind == .answers {
+      let given = try AnswerFile(path: path)
+      outcomes = task.file.items.map { item in
+        let answer = given.answers[item.id]?.text ?? ""
+        return ItemOutcome(
+          item, .answer(AnswerOutcome(question: item.fullQuestion, reference: item.reference, answer: answer)))
+      }
+    } else {
+      outcomes = try bench?.outcomes(of: task, line) ?? []
+    }
+    let language = command.language ?? task.file.language
+    return TaskResult(
+      path: task.file.path, layout: task.file.layout.rawValue, kind: task.kind, language: language,
+      settings: settings(of: task.kind, language), leftOut: task.file.problems.count,
+      outcomes: try EvalJudge(command)?.judged(outcomes, line) ?? outcomes, measure: measure(language),
+      bootstrap: bootstrap)
+  }
+
+  private func measure(_ language: JudgedLanguage) -> AnswerMeasure {
+    AnswerMeasure(language: language, rouge: command.rouge)
+  }
+
+  /// What the figures of a kind of task stand for.
+  private func settings(of kind: TaskKind, _ language: JudgedLanguage) -> [(name: String, value: String)] {
+    switch kind {
+    case .choice:
+      var settings = [("answered by", command.by.rawValue), ("examples before each question", String(command.shots))]
+      settings.append(("several keys", "right when exactly the keyed letters score best, as many as are keyed"))
+      if command.by == .text { settings.append(("length-normalized", "log-likelihood a character of the option")) }
+      return settings.map { (name: $0.0, value: $0.1) }
+    case .answers:
+      let measure = measure(language)
+      return [
+        ("BLEU", "sacrebleu 2.6.0, corpus, tokenizer \(measure.tokenizer.rawValue), smoothing exp, 0 to 100"),
+        ("ROUGE", "mean F of \(measure.rouge.rawValue), tokens \(measure.rougeTokenizer.rawValue), 0 to 1"),
+        ("GLEU", "nltk 3.10.4, corpus, 0 to 1"), ("Distinct", "distinct by all runs of all answers"),
+      ]
+    case .loss: return [("loss", "of the tokens of the answers and their end, as fine-tuning renders them")]
+    case .perplexity: return [("windows", "every token once, behind at least context less stride tokens")]
+    }
+  }
+
+  private var settings: [(name: String, value: String)] {
+    [("template", command.template ?? "the checkpoint's own, if any"), ("date", Machine.date), ("machine", Machine.description)]
+  }
+}

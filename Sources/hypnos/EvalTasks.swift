@@ -1,0 +1,204 @@
+// What a model makes of the items of a task.
+import CSystem
+import Evaluation
+import Generation
+import Model
+import Text
+
+/// Measures one model on tasks.
+final class EvalTasks {
+  /// The most tokens in which a letter must be named.
+  private static let letterLimit = 32
+
+  let checkpoint: Checkpoint
+  private let command: EvalMeasure
+  private let model: Transformer
+  private let context: Int
+  private let choices: ChoicePrompt
+  private let answers: AnswerPrompts
+
+  /// Opens the model that `command` names.
+  init(_ command: EvalMeasure) throws {
+    self.command = command
+    let template = try command.template.map(TemplateArgument.load)
+    let session = try command.model.openSession()
+    (model, checkpoint, context) = (session.model, session.model.checkpoint, session.context)
+    let shots = try EvalTasks.shots(command)
+    choices = try ChoicePrompt(checkpoint, template: template, style: command.by, shots: shots)
+    answers = try AnswerPrompts(checkpoint, template: template)
+  }
+
+  private static func shots(_ command: EvalMeasure) throws -> [TaskItem] {
+    guard let path = command.shotsFrom else { return [] }
+    let file = try TaskFile(path: path, prefersSimplified: command.simplified, language: command.language ?? .chinese)
+    guard file.layout.isChoice else { throw Failure("\(path): holds no choice questions to be examples", code: 2) }
+    if let problem = file.problems.first, !command.skipBad { throw problem }
+    guard file.items.count >= command.shots else {
+      throw Failure("\(path): has \(file.items.count) questions, fewer than the \(command.shots) examples asked for")
+    }
+    return Array(file.items.prefix(command.shots))
+  }
+
+  /// Leaves out what does not fit the context or is refused by the template. An example is no question of its own.
+  func check(_ task: inout EvalRun.Task) throws {
+    let kind = task.kind
+    if kind == .answers, command.answers != nil { return }
+    task.file.leaveOut { item in
+      do {
+        let length = try self.length(item, kind)
+        return length > context ? .tooLong(tokens: length, context: context) : nil
+      } catch let reason as TaskProblem.Reason {
+        return reason
+      } catch {
+        return .refused("\(error)")
+      }
+    }
+  }
+
+  /// The tokens that must fit the context at once.
+  private func length(_ item: TaskItem, _ kind: TaskKind) throws -> Int {
+    switch kind {
+    case .choice:
+      return command.by == .generated ? try choices.generationPrompt(item).count + 1 : try choices.tokens(item).length
+    case .answers: return try answers.question(item.fullQuestion).count + 1
+    case .loss: return try scored(item).tokens.count
+    case .perplexity: return 0
+    }
+  }
+
+  /// What came of the items of `task`.
+  func outcomes(of task: EvalRun.Task, _ line: LiveLine) throws -> [ItemOutcome] {
+    let items = task.file.items
+    let start = line.elapsed
+    let show = { (done: Int) in
+      let left = done > 0 ? (line.elapsed - start) / Double(done) * Double(items.count - done) : 0
+      line.show("\(task.file.path): \(done) of \(items.count) items, \(Int(left.rounded(.up))) s left")
+    }
+    switch task.kind {
+    case .choice:
+      return command.by == .generated ? try generatedChoices(items, show) : try scoredChoices(items, show)
+    case .answers:
+      let texts = try generate(try items.map { try answers.question($0.fullQuestion) }, show, limit: command.maxTokens)
+      return zip(items, texts).map { item, text in
+        ItemOutcome(
+          item, .answer(AnswerOutcome(question: item.fullQuestion, reference: item.reference, answer: text)))
+      }
+    case .loss:
+      let texts = try items.map(scored)
+      let nats = try TextLikelihood(model: model, context: context).nats(
+        texts, isCancelled: hypnos_interrupted, report: show)
+      return zip(items, zip(texts, nats)).map { item, found in
+        ItemOutcome(item, .cost(EvalTasks.cost(item.reference, found.1, tokens: found.0.tokens.count - found.0.start)))
+      }
+    case .perplexity: return try perplexities(items, show)
+    }
+  }
+
+  // MARK: Choice questions
+
+  private func scoredChoices(_ items: [TaskItem], _ show: (Int) -> Void) throws -> [ItemOutcome] {
+    let questions = try items.map { try choices.tokens($0) }
+    let scorer = ChoiceScorer(model: model, context: context)
+    let scores =
+      command.noSharedCache
+      ? try scorer.plainLogLikelihoods(questions, isCancelled: hypnos_interrupted, report: show)
+      : try scorer.logLikelihoods(questions, isCancelled: hypnos_interrupted, report: show)
+    return zip(items, zip(questions, scores)).map { item, found in
+      let letters = item.options.map(\.letter)
+      let normalized = zip(found.1, found.0.characters).map { $0 / Double(max($1, 1)) }
+      func chosen(_ scores: [Double]) -> [String] {
+        ChoiceRule.chosen(scores, letters: letters, count: item.keys.count)
+      }
+      return ItemOutcome(
+        item,
+        .choice(
+          ChoiceOutcome(
+            keys: item.keys, letters: letters, chosen: chosen(found.1),
+            normalized: command.by == .text ? chosen(normalized) : nil, scores: found.1, generated: nil)))
+    }
+  }
+
+  private func generatedChoices(_ items: [TaskItem], _ show: (Int) -> Void) throws -> [ItemOutcome] {
+    let prompts = try items.map { try choices.generationPrompt($0) }
+    let texts = try generate(prompts, show, limit: min(command.maxTokens, EvalTasks.letterLimit))
+    return zip(items, texts).map { item, text in
+      let letters = item.options.map(\.letter)
+      return ItemOutcome(
+        item,
+        .choice(
+          ChoiceOutcome(
+            keys: item.keys, letters: letters, chosen: ChoiceRule.named(in: text, letters: letters), normalized: nil,
+            scores: [], generated: text)))
+    }
+  }
+
+  // MARK: Answers
+
+  /// The likeliest answers to `prompts`, many at once. A base model would go on with questions of its own, and is
+  /// stopped there.
+  private func generate(_ prompts: [[Int32]], _ show: (Int) -> Void, limit: Int) throws -> [String] {
+    var options = GenerationOptions()
+    options.maxTokens = limit
+    if !answers.isChat { options.stops = ["\n问：", "\n题目：", "\nQuestion:"] }
+    let batch = BatchGenerator(model: model, context: context, options: options, limit: .standard)
+    var texts = [String](repeating: "", count: prompts.count)
+    var places: [Int: Int] = [:]
+    var (next, done) = (0, 0)
+    while done < prompts.count {
+      if hypnos_interrupted() { throw Interrupted() }
+      while next < prompts.count, batch.hasRoom {
+        places[try batch.submit(prompts[next])] = next
+        next += 1
+      }
+      for result in batch.step() {
+        guard let place = places.removeValue(forKey: result.ticket) else { continue }
+        texts[place] = try result.answer.get().text.trimmed
+        done += 1
+      }
+      show(done)
+    }
+    return texts
+  }
+
+  private func scored(_ item: TaskItem) throws -> ScoredTokens {
+    guard let tokens = try answers.answered(item.fullQuestion, item.reference) else {
+      throw TaskProblem.Reason.refused("the template leaves nothing of the answer")
+    }
+    return tokens
+  }
+
+  private static func cost(_ text: String, _ nats: Double, tokens: Int) -> TextCost {
+    TextCost(nats: nats, tokens: tokens, characters: text.unicodeScalars.count, bytes: text.utf8.count)
+  }
+
+  // MARK: Texts
+
+  private func perplexities(_ items: [TaskItem], _ show: (Int) -> Void) throws -> [ItemOutcome] {
+    let tokenizer = checkpoint.tokenizer
+    let likelihood = TextLikelihood(model: model, context: context)
+    let beginning = tokenizer.addsBeginning ? tokenizer.beginningOfText.map { Int32($0) } : nil
+    var outcomes: [ItemOutcome] = []
+    for item in items {
+      let text = item.content == .text ? item.question : item.fullQuestion
+      let tokens = tokenizer.encode(text, parseSpecial: false, addBeginning: false)
+      let windows = TextLikelihood.windows(
+        tokens, beginning: beginning, context: context, stride: command.stride ?? context / 2)
+      let nats = try likelihood.nats(windows, isCancelled: hypnos_interrupted).reduce(0, +)
+      let counted = windows.reduce(0) { $0 + $1.tokens.count - $1.start }
+      outcomes.append(ItemOutcome(item, .cost(EvalTasks.cost(text, nats, tokens: counted))))
+      show(outcomes.count)
+    }
+    return outcomes
+  }
+}
+
+extension String {
+  /// Without white space at both ends.
+  fileprivate var trimmed: String {
+    let isSpace = { (scalar: Unicode.Scalar) in scalar.properties.isWhitespace }
+    guard let first = unicodeScalars.firstIndex(where: { !isSpace($0) }),
+      let last = unicodeScalars.lastIndex(where: { !isSpace($0) })
+    else { return "" }
+    return String(unicodeScalars[first...last])
+  }
+}
