@@ -3,7 +3,7 @@
 # Runs and tests build in folders of their own: their flags differ, and in one folder each would
 # throw away what the other had built.
 
-libraries := libopenblas-dev libreadline-dev
+libraries := libreadline-dev
 default_checkpoint := Models/SmolLM2-135M-Instruct.Q4_1.gguf
 chinese_checkpoint := Models/gemma-3-270m.Q4_K_M.gguf
 sources := Package.swift Sources Tests

@@ -80,21 +80,6 @@ extension ComputeEngine {
     }
   }
 
-  /// Lets backward products go through 8-bit transposes of the weights, made as they are met, of up to `budget` bytes.
-  public func useTransposes(budget: Int) { transposes = TransposedWeights(budget: budget) }
-
-  /// The same as `multiplyBackward` through the weight's transpose, with the gradients in 8 bits; false without one.
-  private func multiplyTransposed(_ product: BackwardProduct, count: Int, addingTo output: FloatMatrix) -> Bool {
-    guard let transpose = transposes?.transpose(of: product.weight, engine: self) else { return false }
-    if transposedSums.rows < count || transposedSums.width != output.width {
-      transposedSums = FloatMatrix(rows: max(count, output.rows), width: output.width)
-    }
-    let sums = transposedSums
-    multiply([Product(transpose, into: sums)], input: product.gradients, count: count)
-    eachRow(count) { row in add(sums, to: output, row: row) }
-    return true
-  }
-
   /// The backward twin of `multiply`: adds the sum over the products of `gradients * weight` to the first `count`
   /// rows of `output` [columns, width]. The weights are decoded to float32 a panel at a time, which stays in the
   /// second-level cache while the columns pass.
@@ -103,8 +88,6 @@ extension ComputeEngine {
     for product in products {
       precondition(product.weight.width == output.width && count <= product.gradients.rows, "shapes of the product")
     }
-    let products = products.filter { !multiplyTransposed($0, count: count, addingTo: output) }
-    guard !products.isEmpty else { return }
     let breadth = 128
     let blocks = (output.width + breadth - 1) / breadth
     // Every part of the columns decodes the weights for itself, so there are no more than it takes to keep the

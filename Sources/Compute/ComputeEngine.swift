@@ -32,12 +32,10 @@ public final class ComputeEngine {
   public let pool: WorkerPool
   private var panels: [UnsafeMutableRawPointer] = []
   private var panelBytes = 0
-  private var columns = QuantizedColumns(columns: 1, width: 128)
-  private var columnCapacity = (count: 1, width: 128)
+  let columns = QuantizedColumns()
+  /// What rounding took off `columns`, where a product is to be fine.
+  let residues = QuantizedColumns()
   private var shared = FloatMatrix(rows: 1, width: 16)
-  /// What backward passes use in place of the weights; see `useTransposes`.
-  var transposes: TransposedWeights?
-  var transposedSums = FloatMatrix(rows: 1, width: 16)
   private var reduced = FloatMatrix(rows: 1, width: 16)
 
   /// An engine on `threads` threads.
@@ -84,37 +82,43 @@ public final class ComputeEngine {
     return LowRankStep(update, input: input, count: count, reduced: reduced, kernels: kernels)
   }
 
-  private func multiply(
+  func multiply(
     _ product: Product, first: Int, rows: Int, input: FloatMatrix, count: Int, thread: Int
   ) {
     let weight = product.weight
-    let format = Int32(weight.format.rawValue)
     let output = product.output.base + first
     if weight.isQuantized {
-      kernels.table.pointee.multiply(
-        format, weight.row(first), weight.rowBytes, rows, weight.width, columns.base, count, output,
-        product.output.width, panels[thread])
+      multiply(
+        weight, first: first, rows: rows, columns: columns.base, count: count, into: output,
+        stride: product.output.width, thread: thread)
     } else {
+      let format = Int32(weight.format.rawValue)
       kernels.table.pointee.multiply_floats(
         format, weight.row(first), weight.rowBytes, rows, weight.width, input.base, input.width, count, output,
         product.output.width)
     }
   }
 
+  /// Some rows of a quantized weight times quantized columns, to `output`, whose rows are `stride` floats apart.
+  func multiply(
+    _ weight: WeightMatrix, first: Int, rows: Int, columns: UnsafeRawPointer, count: Int,
+    into output: UnsafeMutablePointer<Float>, stride: Int, thread: Int
+  ) {
+    kernels.table.pointee.multiply(
+      Int32(weight.format.rawValue), weight.row(first), weight.rowBytes, rows, weight.width, columns, count, output,
+      stride, panels[thread])
+  }
+
   private func quantize(_ input: FloatMatrix, count: Int, isNeeded: Bool, preparing prepare: (Int) -> Void) {
-    if isNeeded, count > columnCapacity.count || input.width > columnCapacity.width {
-      columnCapacity = (max(count, columnCapacity.count), max(input.width, columnCapacity.width))
-      columns = QuantizedColumns(columns: columnCapacity.count, width: columnCapacity.width)
-    }
-    let target = columns
+    if isNeeded { columns.reserve(count: count, width: input.width) }
     eachRow(count) { row in
       prepare(row)
       guard isNeeded else { return }
-      kernels.table.pointee.quantize(input.row(row), input.width, target.column(row, width: input.width))
+      kernels.table.pointee.quantize(input.row(row), input.width, columns.column(row, width: input.width))
     }
   }
 
-  private func reservePanels(width: Int) {
+  func reservePanels(width: Int) {
     let bytes = hypnos_scratch_bytes(width)
     guard bytes > panelBytes else { return }
     for panel in panels { free(panel) }
@@ -192,7 +196,7 @@ public final class ComputeEngine {
 }
 
 /// Rows of one product of a group, the share of work a thread takes at once.
-private struct Piece {
+struct Piece {
   let product: Int
   let first: Int
   let count: Int

@@ -61,17 +61,26 @@ public struct WeightMatrix: Sendable {
 }
 
 /// Columns quantized to 8 bits, the input of products with quantized weights.
-public final class QuantizedColumns: @unchecked Sendable {
-  let base: UnsafeMutableRawPointer
-  private let capacity: Int
+final class QuantizedColumns: @unchecked Sendable {
+  private(set) var base: UnsafeMutableRawPointer
+  private var capacity: Int
 
-  /// Room for `columns` columns of up to `width` values.
-  public init(columns: Int, width: Int) {
-    capacity = columns * hypnos_column_bytes(width)
+  /// Without room for any; see `reserve`.
+  init() {
+    capacity = hypnos_column_bytes(1)
     base = allocateAligned(bytes: capacity)
   }
 
   deinit { free(base) }
+
+  /// Makes room for `count` columns of `width` values; what they held is lost when there was too little.
+  func reserve(count: Int, width: Int) {
+    let needed = count * hypnos_column_bytes(width)
+    guard needed > capacity else { return }
+    free(base)
+    capacity = needed
+    base = allocateAligned(bytes: needed)
+  }
 
   func column(_ index: Int, width: Int) -> UnsafeMutableRawPointer {
     let bytes = hypnos_column_bytes(width)

@@ -69,6 +69,13 @@ public final class Transformer {
     adapterGeneration += 1
   }
 
+  /// Uses the adapters of another transformer of the same checkpoint.
+  public func takeAdapters(of other: Transformer) {
+    precondition(other.checkpoint === checkpoint, "the same checkpoint")
+    (updates, adapters) = (other.updates, other.adapters)
+    adapterGeneration += 1
+  }
+
   /// Bytes of KV cache that `positions` positions take.
   public func cacheBytes(positions: Int) -> Int { checkpoint.cacheBytes(positions: positions, format: cacheFormat) }
 

@@ -48,6 +48,8 @@ struct Bench: ParsableCommand {
   @Option(name: .customLong("kv"), help: "The KV cache's number format: f16 or q8_0.")
   var cacheFormat = CacheFormat.f16
 
+  @OptionGroup var adapters: AdapterOptions
+
   @Flag(help: "Print JSON objects, one a line.")
   var json = false
 
@@ -72,12 +74,12 @@ struct Bench: ParsableCommand {
     let kernels = try KernelSet.named(ModelLocator.environment("HYPNOS_CPU"))
     let checkpoint = try ModelOptions.open(ModelLocator.find(model), kernels: kernels)
     let tests = try fittingTests(checkpoint)
-    let benchmark = Benchmark(
-      checkpoint, capacity: tests.map(\.positions).max() ?? 1, threads: threads.values[0],
-      cacheFormat: cacheFormat)
+    let benchmark = try Benchmark(
+      checkpoint, adapters: adapters.load(for: checkpoint), capacity: tests.map(\.positions).max() ?? 1,
+      threads: threads.values[0], cacheFormat: cacheFormat)
     let report = BenchReport(
       style: json ? .json : markdown ? .markdown : .table, checkpoint: checkpoint, repetitions: repetitions,
-      context: context, cacheFormat: cacheFormat)
+      context: context, cacheFormat: cacheFormat, adapters: adapters.adapters)
     let limits = threads.values.map { (threads: $0, limits: benchmark.limits(threads: $0)) }
     try Output.write(report.header(limits))
     for test in tests {

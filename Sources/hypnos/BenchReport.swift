@@ -18,6 +18,8 @@ struct BenchReport {
   let repetitions: Int
   let context: Int?
   let cacheFormat: CacheFormat
+  /// As they were given.
+  let adapters: [String]
 
   /// The columns of a table and how wide they are for reading.
   private static let columns = [
@@ -99,7 +101,7 @@ struct BenchReport {
         ("best", .number(result.best)),
         ("stdev", .number(result.deviation)), ("limit", .number(result.limit)),
         ("limit_share", .number(result.limitShare)), ("kernels", .string(checkpoint.kernels.name)),
-        ("kv", .string(cacheFormat.rawValue)), ("model", .string(checkpoint.name)),
+        ("kv", .string(cacheFormat.rawValue)), ("model", .string(checkpoint.name)), ("adapters", .array(adapters.map(JSONValue.string))),
       ]))
   }
 
@@ -128,6 +130,7 @@ struct BenchReport {
     if test.parallel > 1 { words.append("--parallel \(test.parallel)") }
     if repetitions != Bench.usualRepetitions { words.append("--repetitions \(repetitions)") }
     if let context { words.append("-c \(context)") }
+    words += adapters.map { "--adapter \($0)" }
     if cacheFormat != .f16 { words.append("--kv \(cacheFormat.rawValue)") }
     return words.joined(separator: " ")
   }

@@ -66,11 +66,22 @@ struct FinetunePlan {
     return identity
   }
 
-  /// The engine, with what `memoryLimit` leaves after the optimizer and the best adapter.
+  /// What training takes at most when nobody says otherwise, but for bases whose least is more.
+  static let usualMemory = 3 << 30
+
+  /// The engine, with what `memoryLimit`, or the usual, leaves after the optimizer and the best adapter.
   func makeEngine(threads: Int, memoryLimit: Int?) throws -> GradientEngine {
-    try GradientEngine(
-      checkpoint: checkpoint, adapter: adapter, dropout: dropout, sequenceLength: settings.sequenceLength,
-      threads: threads, memoryLimit: memoryLimit.map { max(1, $0 - optimizerBytes) })
+    func engine(limit: Int) throws(GradientError) -> GradientEngine {
+      try GradientEngine(
+        checkpoint: checkpoint, adapter: adapter, dropout: dropout, sequenceLength: settings.sequenceLength,
+        threads: threads, memoryLimit: max(1, limit))
+    }
+    do throws(GradientError) {
+      return try engine(limit: (memoryLimit ?? FinetunePlan.usualMemory) - optimizerBytes)
+    } catch {
+      guard memoryLimit == nil, case .memory(let needed, _, _) = error else { throw error }
+      return try engine(limit: needed)
+    }
   }
 
   /// Two moments and the best values, beside what the engine counts itself.

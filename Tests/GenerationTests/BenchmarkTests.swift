@@ -64,7 +64,7 @@ import Testing
   }
 
   @Test func everyKindOfTestRuns() throws {
-    let benchmark = Benchmark(try TinyModel.open().checkpoint, capacity: 700, threads: 1)
+    let benchmark = try Benchmark(TinyModel.open().checkpoint, capacity: 700, threads: 1)
     let tests: [BenchmarkTest] = [
       .prompt(1), .prompt(600), .generation(3, parallel: 5), .prompt(3, depth: 20),
       .generation(2, depth: 520, parallel: 3), .generation(2, depth: 1),

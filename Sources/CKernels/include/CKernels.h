@@ -71,6 +71,8 @@ typedef struct {
   // Quantizes `width` floats (a multiple of 32) into the column at `base`. A value that is not finite makes
   // its block's scale not finite, and with it every product.
   void (*quantize)(const float *values, size_t width, void *base);
+  // The same, and what rounding took off as a second column, `fine`: their sum has the values to about 16 bits.
+  void (*quantize_finely)(const float *values, size_t width, void *base, void *fine);
 
   // out[c * out_stride + r] = row r . column c, for `row_count` rows of `width` values in a quantized
   // `format`, `row_bytes` apart. The columns lie `hypnos_column_bytes(width)` apart.

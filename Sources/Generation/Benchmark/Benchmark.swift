@@ -13,11 +13,15 @@ public final class Benchmark {
   private var stores: [KeyValueStore] = []
   private var filled = 0
 
-  /// A benchmark of `checkpoint` whose tests need at most `capacity` positions.
-  public init(_ checkpoint: Checkpoint, capacity: Int, threads: Int, cacheFormat: CacheFormat = .f16) {
+  /// A benchmark of `checkpoint` with `adapters`, whose tests need at most `capacity` positions.
+  public init(
+    _ checkpoint: Checkpoint, adapters: [LoadedAdapter] = [], capacity: Int, threads: Int,
+    cacheFormat: CacheFormat = .f16
+  ) throws(AdapterError) {
     self.checkpoint = checkpoint
     self.capacity = capacity
     model = Transformer(checkpoint, threads: threads, cacheFormat: cacheFormat)
+    try model.setAdapters(adapters)
   }
 
   /// The machine's limits with `threads` threads, measured when first asked for.
@@ -55,7 +59,9 @@ public final class Benchmark {
 
   private func use(threads: Int) {
     if model.engine.pool.threads != threads {
-      model = Transformer(checkpoint, threads: threads, cacheFormat: model.cacheFormat)
+      let other = Transformer(checkpoint, threads: threads, cacheFormat: model.cacheFormat)
+      other.takeAdapters(of: model)
+      model = other
     }
   }
 

@@ -37,7 +37,7 @@ struct AdaptedProducts {
   func forward(
     _ products: [AdaptedProduct], input: FloatMatrix, count: Int, preparing prepare: (_ row: Int) -> Void = { _ in }
   ) {
-    engine.multiply(
+    engine.multiplyFinely(
       products.map { Product($0.weight.weight, into: $0.output) }, input: input, count: count, preparing: prepare)
     guard dropout.probability > 0 else {
       engine.addLowRank(products.compactMap { term($0, input: input) }, count: count)

@@ -4,12 +4,10 @@ import Compute
 import Model
 
 /// Computes losses and gradients of an adapter beside its base, y = W x + scale * B (A x). Products with the base's
-/// weights are those of inference; everything else is float32. Results do not depend on the number of threads, on
-/// what else is in a sequence, or on whether activations were kept.
+/// weights take their inputs to about 16 bits, backward ones the weights' own values in float32; everything else is
+/// float32 too. Results do not depend on the number of threads, on what else is in a sequence, or on whether
+/// activations were kept.
 public final class GradientEngine {
-  /// The most bytes of transposed weights: all of a small base's, some layers' of a large one.
-  private static let transposeLimit = 256 << 20
-
   /// The base.
   public let checkpoint: Checkpoint
   /// The adapter's values; those they are set to have the same shapes.
@@ -67,11 +65,7 @@ public final class GradientEngine {
     let layers = (0..<p.layers).map { AdaptedLayer($0, of: checkpoint, adapter) }
     let plan = MemoryPlan(checkpoint, adapter, layers, rows: sequenceLength - 1, threads: threads)
     recomputedLayers = try plan.recomputedLayers(limit: memoryLimit, sequenceLength: sequenceLength)
-    let needed = plan.bytes(recomputedLayers: recomputedLayers)
-    let costs = checkpoint.costs()
-    let all = Int((costs.layerMultiplyAccumulates + costs.headMultiplyAccumulates) * 34 / 32)
-    let transposeBudget = min(GradientEngine.transposeLimit, all, memoryLimit.map { $0 - needed } ?? .max)
-    memoryNeeded = needed + transposeBudget
+    memoryNeeded = plan.bytes(recomputedLayers: recomputedLayers)
 
     self.checkpoint = checkpoint
     self.sequenceLength = sequenceLength
@@ -81,7 +75,6 @@ public final class GradientEngine {
     parameters = AdapterParameters(adapter)
     let rows = sequenceLength - 1
     engine = ComputeEngine(kernels: checkpoint.kernels, threads: threads)
-    engine.useTransposes(budget: transposeBudget)
     let memory = PassMemory(rows: rows, p)
     self.memory = memory
     attention = TrainingAttention(

@@ -53,15 +53,19 @@ final class LossHead {
     }
   }
 
-  /// Takes one slice into account: `residualGradients` become the sum of `exp(logit - maximum)` times the head's rows.
+  /// Takes one slice into account: `residualGradients` become the sum of `exp(logit - maximum)` times the head's rows,
+  /// the targets' own left out. Those nearly cancel against what is taken off for the targets once they are likely,
+  /// and would leave the rounding of the products behind.
   private func add(_ slice: Slice, _ pass: SequencePass, needsGradients: Bool) {
     let (m, targets) = (pass.memory, pass.rows.targets)
-    pass.engine.multiply(
+    pass.engine.multiplyFinely(
       [Product(slice.weight, into: slice.logits)], input: m.normalized, count: targets.count)
     pass.engine.eachRow(targets.count) { row in
       let place = Int(targets[row]) - slice.first
-      if (0..<slice.weight.rows).contains(place) { m.running[row, 2] = slice.logits[row, place] }
+      let hasTarget = (0..<slice.weight.rows).contains(place)
+      if hasTarget { m.running[row, 2] = slice.logits[row, place] }
       let factor = pass.engine.exponentiate(slice.logits, row: row, running: m.running)
+      if hasTarget { slice.logits[row, place] = 0 }
       if needsGradients, factor != 1 { pass.engine.scale(m.residualGradients, by: factor, row: row) }
     }
     guard needsGradients else { return }
@@ -70,13 +74,15 @@ final class LossHead {
       addingTo: m.residualGradients)
   }
 
-  /// Divides by the softmax' denominators, takes off the targets' rows of the head, and goes back through the norm.
+  /// Divides by the softmax' denominators, adds the targets' rows of the head times their probability less 1, and goes
+  /// back through the norm.
   private func finishGradients(_ pass: SequencePass, residual: FloatMatrix, weight: Float) {
     let (m, weights) = (pass.memory, pass.checkpoint.weights)
     pass.engine.eachRow(pass.rows.targets.count) { row in
-      pass.engine.scale(m.residualGradients, by: weight / m.running[row, 1], row: row)
+      let (maximum, sum, logit) = (m.running[row, 0], m.running[row, 1], m.running[row, 2])
+      pass.engine.scale(m.residualGradients, by: weight / sum, row: row)
       pass.engine.decode(weights.head, row: Int(pass.rows.targets[row]), into: m.delta, row: row)
-      pass.engine.scale(m.delta, by: -weight, row: row)
+      pass.engine.scale(m.delta, by: weight * (exp(logit - maximum) / sum - 1), row: row)
       pass.engine.add(m.delta, to: m.residualGradients, row: row)
       pass.normalizeBackward(m.residualGradients, input: residual, weights.outputNorm, row: row)
     }
