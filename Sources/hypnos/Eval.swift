@@ -67,6 +67,9 @@ struct EvalMeasure: ParsableCommand {
   @Option(help: "A judge model that marks answers on the five aspects.")
   var judge: String?
 
+  @Option(help: "Another model's answers, JSONL or a run's --json file, which the judge compares with these.")
+  var against: String?
+
   @Option(help: "Only the first items of each file.")
   var limit: Int?
 
@@ -95,6 +98,7 @@ struct EvalMeasure: ParsableCommand {
     guard !(task + loss + perplexity).isEmpty else {
       throw ValidationError("nothing to evaluate; name files with --task, --loss or --perplexity")
     }
+    guard against == nil || judge != nil else { throw ValidationError("--against needs a --judge") }
     guard (0...32).contains(shots) else { throw ValidationError("--shots \(shots): it can be 0 to 32") }
     guard (shots > 0) == (shotsFrom != nil) else { throw ValidationError("--shots and --shots-from belong together") }
     guard (100...1_000_000).contains(resamples) else {
@@ -103,7 +107,7 @@ struct EvalMeasure: ParsableCommand {
     guard maxTokens >= 1 else { throw ValidationError("--max-tokens \(maxTokens): it can be 1 or more") }
     if let limit, limit < 1 { throw ValidationError("--limit \(limit): it can be 1 or more") }
     if let stride, stride < 1 { throw ValidationError("--stride \(stride): it can be 1 or more") }
-    let inputs = task + loss + perplexity + [shotsFrom, answers, compare].compactMap { $0 }
+    let inputs = task + loss + perplexity + [shotsFrom, answers, compare, against].compactMap { $0 }
     for path in [json, report].compactMap({ $0 }) {
       guard !inputs.contains(path), !path.isEmpty else {
         throw ValidationError("\(path) is named twice; inputs and outputs must be different files")

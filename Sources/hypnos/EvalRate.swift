@@ -85,7 +85,8 @@ struct EvalRate: ParsableCommand {
     try OwnerFile.write(sheet.csv, to: paths[1])
     try study.write(to: paths[2])
     for file in files where file.ids.count > study.items.count && limit == nil {
-      Output.complain("\(file.path): \(file.ids.count - study.items.count) answers have none beside them and are left out")
+      let count = file.ids.count - study.items.count
+      Output.complain("\(file.path): \(count) answers have none beside them and are left out")
     }
     Output.complain(
       "\(study.items.count) items, \(models.count) answers each: \(paths[0]) and \(paths[1]) are for the raters; "

@@ -29,12 +29,13 @@ struct EvalRun {
     let bench = try needsModel ? EvalTasks(command) : nil
     for index in tasks.indices { try bench?.check(&tasks[index]) }
     try refuseProblems(tasks)
+    let judge = try EvalJudge(command)
     let line = LiveLine()
     hypnos_install_stop_handler("\nStopping; again to stop at once.\n")
     var results: [TaskResult] = []
     do {
       for task in tasks {
-        results.append(try measured(task, bench, line))
+        results.append(try measured(task, bench, judge, line))
         if hypnos_interrupted() && results.count < tasks.count { throw Interrupted() }
       }
     } catch is Interrupted {
@@ -131,7 +132,7 @@ extension EvalRun {
 
   // MARK: Measuring
 
-  private func measured(_ task: Task, _ bench: EvalTasks?, _ line: LiveLine) throws -> TaskResult {
+  private func measured(_ task: Task, _ bench: EvalTasks?, _ judge: EvalJudge?, _ line: LiveLine) throws -> TaskResult {
     let outcomes: [ItemOutcome]
     if let path = command.answers, task.kind == .answers {
       let given = try AnswerFile(path: path)
@@ -147,7 +148,7 @@ extension EvalRun {
     return TaskResult(
       path: task.file.path, layout: task.file.layout.rawValue, kind: task.kind, language: language,
       settings: settings(of: task.kind, language), leftOut: task.file.problems.count,
-      outcomes: try EvalJudge(command)?.judged(outcomes, line) ?? outcomes, measure: measure(language),
+      outcomes: try judge?.judged(outcomes, path: task.file.path, line) ?? outcomes, measure: measure(language),
       bootstrap: bootstrap)
   }
 
@@ -176,6 +177,9 @@ extension EvalRun {
   }
 
   private var settings: [(name: String, value: String)] {
-    [("template", command.template ?? "the checkpoint's own, if any"), ("date", Machine.date), ("machine", Machine.description)]
+    [
+      ("template", command.template ?? "the checkpoint's own, if any"), ("date", Machine.date),
+      ("machine", Machine.description),
+    ]
   }
 }

@@ -40,7 +40,8 @@ public struct FilledSheet: Sendable {
       guard let place = places[try text("item")], let number = Int(try text("answer")),
         study.items[place].order.indices.contains(number - 1)
       else {
-        throw fail(record.line, .refused("item \"\(try text("item"))\", answer \"\(try text("answer"))\" is not in the study"))
+        let name = "item \"\(try text("item"))\", answer \"\(try text("answer"))\""
+        throw fail(record.line, .refused("\(name) is not in the study"))
       }
       let id = "\(place)/\(number)"
       if let line = lines[id] { throw fail(record.line, .duplicate(id: "\(try text("item"))/\(number)", line: line)) }
@@ -156,10 +157,13 @@ public struct RatingCollection: Sendable {
 extension RatingCollection {
   /// The figures as lines.
   public var text: String {
-    var lines = ["\(items) items, \(raters) raters; a best answer was named \(decided) times, \(ties) of them ties"]
+    var lines = [
+      "\(items) items, \(raters) raters; a best answer was named \(decided) times, \(ties) of them ties, "
+        + "whose win is shared"
+    ]
     for model in models {
       lines.append("\(model.name)")
-      lines.append("  called best  \(model.wins?.text ?? "–")")
+      lines.append("  win rate  \(model.wins?.text ?? "–")")
       for (aspect, mark) in zip(JudgedAspect.allCases, model.marks) {
         lines.append("  \(aspect.rawValue)  \(mark?.text ?? "–")")
       }
@@ -177,7 +181,7 @@ extension RatingCollection {
     let models = models.map { model -> JSONValue in
       let marks = zip(JudgedAspect.allCases, model.marks).map { ($0.rawValue, $1?.json ?? .null) }
       return [
-        "model": .string(model.name), "called_best": model.wins?.json ?? .null, "marks": .object(OrderedFields(marks)),
+        "model": .string(model.name), "win_rate": model.wins?.json ?? .null, "marks": .object(OrderedFields(marks)),
       ]
     }
     let agreements = agreements.map { agreement -> JSONValue in

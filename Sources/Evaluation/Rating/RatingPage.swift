@@ -136,7 +136,9 @@ enum RatingPage {
       if (body.some(row => row[at("study")] !== sheet.study)) { alert(sheet.words.other); return; }
       for (const row of body) {
         const mark = of(row[at("item")], row[at("answer")]);
-        for (const name of [...sheet.aspects.map(aspect => aspect.key), "best", "comment"]) mark[name] = row[at(name)];
+        for (const name of [...sheet.aspects.map(aspect => aspect.key), "best", "comment"]) {
+          mark[name] = row[at(name)].replace(/^'(?=[=+@\\t\\r-])/, "");
+        }
       }
       keep();
       build();

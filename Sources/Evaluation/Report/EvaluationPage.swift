@@ -26,8 +26,9 @@ public struct EvaluationPage {
   }
 
   private func section(_ task: TaskResult) -> String {
-    "<h2>\(task.headline.htmlEscaped)</h2>\n" + HTMLPage.table(head: ["Of", "As"], task.settings.map { [$0.name, $0.value] })
-      + figures(task.figures) + groups("By source", task.bySource) + groups("By length", task.byLength)
+    "<h2>\(task.headline.htmlEscaped)</h2>\n"
+      + HTMLPage.table(head: ["Of", "As"], task.settings.map { [$0.name, $0.value] }) + figures(task.figures)
+      + groups("By source", task.bySource) + groups("By length", task.byLength)
       + quotes(task)
   }
 
@@ -89,8 +90,8 @@ public struct EvaluationPage {
     let rows = wrong.compactMap { outcome in
       outcome.choice.map { [outcome.id, $0.keys.joined(), $0.chosen.isEmpty ? "none" : $0.chosen.joined()] }
     }
-    let table = rows.isEmpty ? "" : "<h3>Some that were wrong</h3>\n" + HTMLPage.table(head: ["Item", "Key", "Chosen"], rows)
-    return (articles.isEmpty ? "" : "<h3>Some answers</h3>\n" + articles.joined()) + table
+    let table = "<h3>Some that were wrong</h3>\n" + HTMLPage.table(head: ["Item", "Key", "Chosen"], rows)
+    return (articles.isEmpty ? "" : "<h3>Some answers</h3>\n" + articles.joined()) + (rows.isEmpty ? "" : table)
   }
 
   private static let style = """

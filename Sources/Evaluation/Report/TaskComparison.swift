@@ -56,8 +56,9 @@ public struct EvaluationFile: Sendable {
 
 /// A task in two runs.
 public struct TaskComparison: Sendable {
-  /// The task's file and kind.
+  /// The task's file.
   public let path: String
+  /// What kind of task it is.
   public let kind: TaskKind
   /// The other run's file.
   public let against: String

@@ -61,8 +61,8 @@ public struct ChoicePrompt {
     }
     // Prompt and option are tokenized in one piece, as the model has seen text; where a token holds the end of the
     // one and the beginning of the other, it is the option's.
-    let prompt = tokenizer.encode(text, parseSpecial: false)
-    let whole = continuations.map { encoded(text + $0) }
+    let prompt = tokenizer.opening(text)
+    let whole = continuations.map { tokenizer.opening(text + $0) }
     let shared = whole.reduce(prompt.count) { shared, tokens in
       min(shared, zip(prompt, tokens).prefix { $0 == $1 }.count, tokens.count - 1)
     }
@@ -77,14 +77,7 @@ public struct ChoicePrompt {
     guard prompts.template == nil else {
       return try prompts.tokens([ChatMessage(role: "user", content: text)], now: ChoicePrompt.day)
     }
-    return encoded(text)
-  }
-
-  /// The tokens of `text` from its beginning; no end-of-text token.
-  private func encoded(_ text: String) -> [Int32] {
-    var tokens = tokenizer.encode(text, parseSpecial: false)
-    if tokenizer.addsEnd, tokens.count > 1, tokens.last == tokenizer.endOfText.map({ Int32($0) }) { tokens.removeLast() }
-    return tokens
+    return tokenizer.opening(text)
   }
 
   private func text(_ item: TaskItem, _ words: ChoiceWords) -> String {
@@ -148,5 +141,14 @@ extension String {
   fileprivate var trimmedAtEnd: String {
     guard let last = unicodeScalars.lastIndex(where: { !$0.properties.isWhitespace }) else { return "" }
     return String(unicodeScalars[...last])
+  }
+}
+
+extension Tokenizer {
+  /// The tokens of a text that is to be gone on with: with the beginning-of-text token where the model wants one, and
+  /// without an end-of-text token.
+  func opening(_ text: String) -> [Int32] {
+    let tokens = encode(text, parseSpecial: false)
+    return addsEnd ? tokens.dropLast() : tokens
   }
 }

@@ -47,7 +47,7 @@ public struct Bootstrap: Sendable {
       guard let value = values[index] else { return nil }
       guard metrics[index].isMoved, !samples[index].isEmpty else { return Bootstrap.estimate(value, samples[index]) }
       let shift = value - samples[index].reduce(0, +) / Double(samples[index].count)
-      return Bootstrap.estimate(value, samples[index].map { $0 + shift })
+      return Bootstrap.estimate(value, samples[index].map { min(max($0 + shift, 0), 1) })
     }
   }
 

@@ -33,10 +33,12 @@ public struct AnswerOutcome: Sendable, Equatable {
   public let question, reference, answer: String
   /// A judge's expected scores by aspect, 0 to 10; nil without a judge.
   public var marks: [JudgedAspect: Double]?
+  /// A judge's comparison with another model's answer; nil without one.
+  public var verdict: PairwiseVerdict?
 
   /// An `answer` to `question`, which has the answer `reference`.
-  public init(question: String, reference: String, answer: String, marks: [JudgedAspect: Double]? = nil) {
-    (self.question, self.reference, self.answer, self.marks) = (question, reference, answer, marks)
+  public init(question: String, reference: String, answer: String) {
+    (self.question, self.reference, self.answer) = (question, reference, answer)
   }
 }
 
@@ -52,8 +54,9 @@ public struct ItemOutcome: Sendable, Equatable {
     case cost(TextCost)
   }
 
-  /// The item's id, source and length in characters.
+  /// The item's id and source.
   public let id, source: String
+  /// Its characters.
   public let length: Int
   /// What came of it.
   public var content: Content
@@ -100,6 +103,7 @@ extension ItemOutcome {
         }
         fields.append(("marks", .object(OrderedFields(pairs))))
       }
+      if let verdict = outcome.verdict { fields.append(("verdict", .string(verdict.rawValue))) }
     case .cost(let cost):
       fields += [
         ("nll", .number(cost.nats)), ("tokens", .integer(cost.tokens)), ("characters", .integer(cost.characters)),
@@ -126,8 +130,10 @@ extension ItemOutcome {
     {
       var marks: [JudgedAspect: Double] = [:]
       for aspect in JudgedAspect.allCases { marks[aspect] = json["marks"]?[aspect.rawValue]?.number }
-      content = .answer(
-        AnswerOutcome(question: question, reference: reference, answer: answer, marks: marks.isEmpty ? nil : marks))
+      var outcome = AnswerOutcome(question: question, reference: reference, answer: answer)
+      outcome.marks = marks.isEmpty ? nil : marks
+      outcome.verdict = json["verdict"]?.string.flatMap(PairwiseVerdict.init(rawValue:))
+      content = .answer(outcome)
     } else if let nats = json["nll"]?.number, let tokens = json["tokens"]?.integer,
       let characters = json["characters"]?.integer, let bytes = json["bytes"]?.integer
     {

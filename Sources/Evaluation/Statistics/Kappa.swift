@@ -34,7 +34,8 @@ public enum Kappa {
   /// Fleiss' kappa (1971): for each subject the category that each rater gave, as many raters for all. Nil without
   /// subjects, with a single rater, and where all gave one same category.
   public static func fleiss(_ subjects: [[Int]]) -> Double? {
-    guard let raters = subjects.first?.count, raters > 1, subjects.allSatisfy({ $0.count == raters }) else { return nil }
+    guard let raters = subjects.first?.count, raters > 1 else { return nil }
+    guard subjects.allSatisfy({ $0.count == raters }) else { return nil }
     var totals: [Int: Int] = [:]
     var agreement = 0.0
     for subject in subjects {

@@ -11,7 +11,8 @@ public struct TaskMetric {
   /// Its value over the items of these numbers, in which one may be several times; nil where it says nothing of them.
   let value: (_ selection: [Int]) -> Double?
   /// Whether an item drawn twice counts otherwise than two items would, as with Distinct: resamples then show how much
-  /// the figure varies, but not where it lies, and their interval is moved by the difference of their mean to it.
+  /// the figure varies, but not where it lies, and their interval is moved by the difference of their mean to it,
+  /// within 0 to 1.
   var isMoved = false
 
   /// The mean of what `value` says of each item, nil values left out.
@@ -84,8 +85,8 @@ extension TaskMetric {
     if outcomes.contains(where: { $0.generated != nil }) {
       metrics.append(share("letter named") { !$0.chosen.isEmpty })
     }
-    metrics.append(.mean("by chance", outcomes.map { ChoiceRule.chance(options: $0.letters.count, keys: $0.keys.count) }))
-    return metrics
+    let chances = outcomes.map { ChoiceRule.chance(options: $0.letters.count, keys: $0.keys.count) }
+    return metrics + [.mean("by chance", chances)]
   }
 
   private static func cost(_ costs: [TextCost]) -> [TaskMetric] {
@@ -124,7 +125,24 @@ extension TaskMetric {
         metrics.append(.mean("judged \(aspect.rawValue)", outcomes.map { $0.marks?[aspect] }))
       }
     }
-    return metrics
+    return metrics + verdicts(outcomes)
+  }
+}
+
+extension TaskMetric {
+  /// How a judge found the answers beside another model's; only verdicts that hold in both orders count as won.
+  private static func verdicts(_ outcomes: [AnswerOutcome]) -> [TaskMetric] {
+    guard outcomes.contains(where: { $0.verdict != nil }) else { return [] }
+    func share(_ name: String, isHigherBetter: Bool, of wanted: PairwiseVerdict) -> TaskMetric {
+      .mean(name, isHigherBetter: isHigherBetter, outcomes.map { $0.verdict.map { $0 == wanted ? 1 : 0 } })
+    }
+    return [
+      share("pairwise won", isHigherBetter: true, of: .win), share("pairwise lost", isHigherBetter: false, of: .loss),
+      share("pairwise inconsistent", isHigherBetter: false, of: .inconsistent),
+      .mean(
+        "pairwise won of consistent",
+        outcomes.map { $0.verdict.flatMap { $0 == .inconsistent ? nil : $0 == .win ? 1 : 0 } }),
+    ]
   }
 }
 

@@ -38,7 +38,9 @@ public struct TaskResult: Sendable {
 
   /// The file, and how its rows are laid out.
   public let path, layout: String
+  /// What kind of task it is.
   public let kind: TaskKind
+  /// The language of its metrics.
   public let language: JudgedLanguage
   /// What figures stand for, such as the package that a metric equals.
   public let settings: [(name: String, value: String)]
@@ -78,10 +80,12 @@ public struct TaskResult: Sendable {
     for (index, outcome) in outcomes.enumerated() {
       members[outcome.source.isEmpty ? "(none)" : outcome.source, default: []].append(index)
     }
-    let sorted = members.sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }
-    guard sorted.count > sourceLimit else { return sorted.map { ($0.key, $0.value) } }
-    let rest = sorted[(sourceLimit - 1)...].flatMap(\.value).sorted()
-    return sorted[..<(sourceLimit - 1)].map { ($0.key, $0.value) } + [("\(sorted.count - sourceLimit + 1) others", rest)]
+    let sorted = members.sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }.map {
+      (name: $0.key, members: $0.value)
+    }
+    guard sorted.count > sourceLimit else { return sorted }
+    let rest = sorted[(sourceLimit - 1)...].flatMap(\.members).sorted()
+    return Array(sorted.prefix(sourceLimit - 1)) + [("\(sorted.count - sourceLimit + 1) others", rest)]
   }
 
   /// Thirds by the length of passage and question; items of one length stay together.

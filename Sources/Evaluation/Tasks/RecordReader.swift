@@ -73,8 +73,9 @@ enum RecordReader {
     for (offset, byte) in bytes.enumerated() {
       if byte == UInt8(ascii: "\n") { line += 1 }
       if isString {
-        if isEscaped { isEscaped = false } else if byte == UInt8(ascii: "\\") { isEscaped = true }
-        else if byte == UInt8(ascii: "\"") { isString = false }
+        let isQuote = byte == UInt8(ascii: "\"") && !isEscaped
+        isEscaped = byte == UInt8(ascii: "\\") && !isEscaped
+        isString = !isQuote
         continue
       }
       if depth >= 1, start == nil, !byte.isJSONSpace, byte != UInt8(ascii: ","), byte != UInt8(ascii: "]") {

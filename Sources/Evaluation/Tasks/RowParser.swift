@@ -20,7 +20,8 @@ struct RowParser {
     case .question:
       var reference = try row.optionalText("long_answer")
       if reference == nil { reference = try row.text("answer") }
-      return [row.item(question: try row.text("question"), content: .open(reference: reference ?? ""), try row.passage())]
+      let content = TaskItem.Content.open(reference: reference ?? "")
+      return [row.item(question: try row.text("question"), content: content, try row.passage())]
     case .instruction:
       let input = try row.optionalText("input")
       let question = [try row.text("instruction"), input].compactMap { $0 }.joined(separator: "\n\n")
@@ -152,7 +153,9 @@ struct RowParser {
   // MARK: Open questions
 
   private func cases(_ row: Row) throws(TaskProblem.Reason) -> [TaskItem] {
-    guard let pairs = row.fields["QA_pairs"]?.array, !pairs.isEmpty else { throw .field("QA_pairs", "holds no questions") }
+    guard let pairs = row.fields["QA_pairs"]?.array, !pairs.isEmpty else {
+      throw .field("QA_pairs", "holds no questions")
+    }
     var items: [TaskItem] = []
     for (index, pair) in pairs.enumerated() {
       guard let question = pair["question"]?.string, let answer = pair["solution"]?.string ?? pair["answer"]?.string,

@@ -27,6 +27,7 @@ public struct TaskFile: Sendable {
     path: String, prefersSimplified: Bool = false, language: JudgedLanguage = .chinese
   ) throws(TaskProblem) {
     self.path = path
+    var line: Int?
     do throws(TaskProblem.Reason) {
       if [".txt", ".md"].contains(where: path.lowercased().hasSuffix) {
         (form, layout) = ("text", .text)
@@ -37,6 +38,7 @@ public struct TaskFile: Sendable {
       guard let first = records.first else { throw .empty }
       let known = records.lazy.compactMap { (try? $0.fields.get()).flatMap { TaskLayout($0) } }.first
       guard let layout = known else {
+        line = first.line
         switch first.fields {
         case .success(let fields): throw .unknownLayout(keys: fields.map(\.key))
         case .failure(let reason): throw reason
@@ -47,7 +49,7 @@ public struct TaskFile: Sendable {
       self.remark = remark
       read(records, parser)
     } catch {
-      throw TaskProblem(path: path, line: nil, reason: error)
+      throw TaskProblem(path: path, line: line, reason: error)
     }
   }
 

@@ -30,23 +30,16 @@ public enum TaskLayout: String, Sendable, CaseIterable {
 
   /// The layout of a row of these fields; nil when it is none that is known.
   init?(_ fields: OrderedFields<JSONValue>) {
-    func has(_ keys: String...) -> Bool { keys.allSatisfy { fields[$0] != nil } }
-    let layout: TaskLayout? =
-      if has("Question", "Options") { .cmexam }
-      else if has("opa", "opb") { .medmcqa }
-      else if has("QA_pairs") { .cmbClinical }
-      else if has("question", "options") { .options }
-      else if has("question", "option") { .cmb }
-      else if has("question", "A", "B") { .anesbench }
-      else if has("zh_question") || has("en_question") { .anesbenchBilingual }
-      else if has("instruction", "instances") { .selfInstruct }
-      else if has("instruction") { .instruction }
-      else if has("messages") { .messages }
-      else if has("question") { .question }
-      else if has("text") { .text }
-      else { nil }
-    guard let layout else { return nil }
-    self = layout
+    // The first whose keys are all there.
+    let known: [(TaskLayout, [String])] = [
+      (.cmexam, ["Question", "Options"]), (.medmcqa, ["opa", "opb"]), (.cmbClinical, ["QA_pairs"]),
+      (.options, ["question", "options"]), (.cmb, ["question", "option"]), (.anesbench, ["question", "A", "B"]),
+      (.anesbenchBilingual, ["zh_question"]), (.anesbenchBilingual, ["en_question"]),
+      (.selfInstruct, ["instruction", "instances"]), (.instruction, ["instruction"]), (.messages, ["messages"]),
+      (.question, ["question"]), (.text, ["text"]),
+    ]
+    guard let found = known.first(where: { $0.1.allSatisfy { fields[$0] != nil } }) else { return nil }
+    self = found.0
   }
 
   /// Whether its rows are choice questions.

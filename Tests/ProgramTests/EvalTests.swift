@@ -1,0 +1,97 @@
+// `hypnos eval` as it is run: its output, its files, and what it says of bad ones.
+import Foundation
+import Testing
+
+@Suite struct EvalTests {
+  private let folder: TemporaryFolder
+  private let model: String
+
+  init() throws {
+    folder = try TemporaryFolder()
+    model = folder.path + "/tiny.gguf"
+    try TinyCheckpoint.write(to: model)
+  }
+
+  private func write(_ name: String, _ rows: [String]) throws -> String {
+    try folder.file(name, Data(rows.joined(separator: "\n").utf8))
+  }
+
+  private func choices() throws -> String {
+    try write(
+      "choice.jsonl",
+      (0..<8).map {
+        #"{"id": "\#($0)", "question": "q\#($0)？", "options": {"A": "x", "B": "yy", "C": "z"}, "answer": "B"}"#
+      })
+  }
+
+  @Test func measuresComparesAndWrites() throws {
+    let (task, first, second) = (try choices(), folder.path + "/1.json", folder.path + "/2.json")
+    let page = folder.path + "/page.html"
+    let shared = try Hypnos.run("eval", "-m", model, "--task", task, "--resamples", "100", "--json", first)
+    #expect(shared.status == 0 && shared.output.contains("8 items, choice") && shared.output.contains("accuracy"))
+    let plain = try Hypnos.run(
+      "eval", "-m", model, "--task", task, "--resamples", "100", "--json", second, "--report", page, "--compare", first,
+      "--no-shared-cache")
+    #expect(plain.status == 0 && plain.output.contains("8 of 8 items in both"))
+    func results(_ path: String) throws -> NSArray? {
+      let run = try jsonObject(String(contentsOfFile: path, encoding: .utf8))
+      return ((run["tasks"] as? [[String: Any]])?[0]["results"]) as? NSArray
+    }
+    #expect(try results(first) == results(second) && results(first)?.count == 8)
+    for path in [first, page] {
+      #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o600)
+    }
+  }
+
+  @Test func answersOfAFileNeedNoModel() throws {
+    let task = try write(
+      "qa.jsonl", (0..<2).map { #"{"id": "\#($0)", "question": "q", "answer": "the cat sat down"}"# })
+    let answers = try write("a.jsonl", (0..<2).map { #"{"id": "\#($0)", "answer": "the cat sat down"}"# })
+    let outcome = try Hypnos.run("eval", "--task", task, "--answers", answers, "--resamples", "100")
+    #expect(outcome.status == 0 && outcome.output.contains("BLEU-4                     100.0000 [100.0000, 100.0000]"))
+    let others = try write("b.jsonl", (0..<3).map { #"{"id": "\#($0)", "answer": "x"}"# })
+    let refused = try Hypnos.run("eval", "--task", task, "--answers", others)
+    #expect(refused.status == 1 && refused.errors.contains("\(others), line 3: \"2\" is no item of the tasks"))
+  }
+
+  @Test func lossAndPerplexity() throws {
+    let task = try write("qa.jsonl", (0..<3).map { #"{"id": "\#($0)", "question": "q", "answer": "because \#($0)"}"# })
+    let text = try folder.file("text.md", Data(String(repeating: "全身麻醉 sevoflurane. ", count: 40).utf8))
+    let outcome = try Hypnos.run(
+      "eval", "-m", model, "--loss", task, "--perplexity", text, "--stride", "64", "--resamples", "100")
+    #expect(outcome.status == 0 && outcome.output.contains("3 items, loss") && outcome.output.contains("bits a byte"))
+  }
+
+  @Test func badRowsAndLongPassagesAreNamed() throws {
+    let passage = String(repeating: "血", count: 200)
+    let task = try write(
+      "bad.jsonl",
+      [
+        #"{"id": "1", "question": "q", "options": {"A": "x", "B": "y"}, "answer": "A"}"#,
+        #"{"id": "2", "question": "q", "options": {"A": "x", "B": "y"}, "answer": "C"}"#,
+        #"{"id": "3", "question": "q", "context": "\#(passage)", "options": {"A": "x", "B": "y"}, "answer": "A"}"#,
+      ])
+    let refused = try Hypnos.run("eval", "-m", model, "--task", task)
+    #expect(refused.status == 1 && refused.output.isEmpty)
+    #expect(refused.errors.contains("\(task), line 2: the key \"C\" names no option; there are A, B"))
+    #expect(refused.errors.contains("\(task), line 3: takes ") && refused.errors.contains("the context holds 256"))
+    let rest = try Hypnos.run("eval", "-m", model, "--task", task, "--skip-bad", "--resamples", "100")
+    #expect(rest.status == 0 && rest.output.contains("1 items, choice, layout question/options/answer, 2 left out"))
+    #expect(try Hypnos.run("eval", "-m", model).status == 2)
+    #expect(try Hypnos.run("eval", "-m", model, "--task", task, "--shots", "2").status == 2)
+  }
+
+  @Test func ratingSheets() throws {
+    let files = try ["a", "b"].map { try write("\($0).jsonl", [#"{"id": "1", "answer": "answer"}"#]) }
+    let out = folder.path + "/study"
+    let written = try Hypnos.run(
+      "eval", "rate", "--answers", files[0], "--answers", files[1], "--name", "M1", "--name", "M2", "--out", out)
+    #expect(written.status == 0)
+    let empty = try Hypnos.run("eval", "rate", "--collect", out + ".key.json", out + ".csv")
+    #expect(empty.status == 1 && empty.errors.contains("no mark is filled in"))
+    let sheet = try String(contentsOfFile: out + ".csv", encoding: .utf8)
+    let filled = try folder.file("r.csv", Data(sheet.replacing(",,,,,,,", with: ",5,5,5,5,5,1,").utf8))
+    let taken = try Hypnos.run("eval", "rate", "--collect", out + ".key.json", filled)
+    #expect(taken.status == 0 && taken.output.contains("M1\n  win rate  0.5000"))
+  }
+}
