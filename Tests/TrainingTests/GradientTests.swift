@@ -1,3 +1,4 @@
+import Common
 import Compute
 import Foundation
 import Model
