@@ -6,12 +6,13 @@
 libraries := libreadline-dev
 default_checkpoint := Models/SmolLM2-135M-Instruct.Q4_1.gguf
 chinese_checkpoint := Models/gemma-3-270m.Q4_K_M.gguf
+first_adapter := Models/hypnos-anesthesia-zh.gguf
 sources := Package.swift Sources Tests
 
 .ONESHELL:
 .NOTPARALLEL:
 .SHELLFLAGS := -euc
-.PHONY: help run build test bench model model-zh format lint clean libraries swift
+.PHONY: help run run-zh build test bench model model-zh format lint clean libraries swift
 
 help: ## list what make can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +23,10 @@ run: libraries $(default_checkpoint) build ## set up, build and open a conversat
 	# Ctrl-Z does nothing: make could not take the chat up again.
 	if [ -t 0 ]; then set -m; trap '' TSTP; fi
 	.build/release/hypnos
+
+run-zh: libraries $(chinese_checkpoint) build ## the same in Chinese: the multilingual base with the first Hypnos adapter
+	@if [ -t 0 ]; then set -m; trap '' TSTP; fi
+	.build/release/hypnos -m $(chinese_checkpoint) --template plain --adapter $(first_adapter)
 
 build: libraries swift ## build the program, .build/release/hypnos
 	swift build -c release --static-swift-stdlib

@@ -101,7 +101,8 @@ struct BenchReport {
         ("best", .number(result.best)),
         ("stdev", .number(result.deviation)), ("limit", .number(result.limit)),
         ("limit_share", .number(result.limitShare)), ("kernels", .string(checkpoint.kernels.name)),
-        ("kv", .string(cacheFormat.rawValue)), ("model", .string(checkpoint.name)), ("adapters", .array(adapters.map(JSONValue.string))),
+        ("kv", .string(cacheFormat.rawValue)), ("model", .string(checkpoint.name)),
+        ("adapters", .array(adapters.map(JSONValue.string))),
       ]))
   }
 

@@ -28,7 +28,10 @@ struct Finetune: ParsableCommand {
   @OptionGroup(title: "Adapter") var adapter: FinetuneAdapterOptions
   @OptionGroup(title: "Training") var training: FinetuneTrainingOptions
 
-  @Option(help: ArgumentHelp("The most memory to take beside the checkpoint, such as 4G; 3G, or what the base needs, without.", valueName: "size"))
+  @Option(
+    help: ArgumentHelp(
+      "The most memory to take beside the checkpoint, such as 4G; 3G, or the least that is needed, without.",
+      valueName: "size"))
   var memory: String?
 
   @Option(name: [.short, .long], help: "Threads; one for each physical core without.")
