@@ -393,7 +393,7 @@ static void decode(int format, const uint8_t *row, size_t width, float *out) {
 #define HYPNOS_FLOAT_KERNELS \
   .quantize = quantize, .quantize_finely = quantize_finely, .multiply_floats = multiply_floats, \
   .add_low_rank = add_low_rank, .decode = decode, .rms_norm = rms_norm, .add = add, .scale = scale, \
-  .silu_multiply = silu_multiply,   .gelu_multiply = gelu_multiply, .rotate = rotate, \
+  .silu_multiply = silu_multiply, .gelu_multiply = gelu_multiply, .rotate = rotate, \
   .store_key = store_key, .store_value = store_value, .attend = attend, .merge = merge, \
   HYPNOS_GRADIENT_KERNELS
 

@@ -14,10 +14,7 @@ extension ComputeEngine {
     guard products.contains(where: \.weight.isQuantized) else {
       return multiply(products, input: input, count: count, preparing: prepare)
     }
-    precondition(count > 0 && count <= input.rows, "columns of the input")
-    for product in products {
-      precondition(product.weight.width == input.width && count <= product.output.rows, "shapes of the product")
-    }
+    checkShapes(products, input: input, count: count)
     columns.reserve(count: count, width: input.width)
     residues.reserve(count: count, width: input.width)
     eachRow(count) { row in

@@ -53,10 +53,7 @@ public final class ComputeEngine {
     _ products: [Product], input: FloatMatrix, count: Int, adding update: LowRankUpdate? = nil,
     preparing prepare: (_ row: Int) -> Void = { _ in }
   ) {
-    precondition(count > 0 && count <= input.rows, "columns of the input")
-    for product in products {
-      precondition(product.weight.width == input.width && count <= product.output.rows, "shapes of the product")
-    }
+    checkShapes(products, input: input, count: count)
     quantize(input, count: count, isNeeded: products.contains(where: \.weight.isQuantized), preparing: prepare)
     reservePanels(width: input.width)
     let pieces = Piece.split(products.map(\.weight.rows), threads: pool.threads, columns: count)
@@ -71,6 +68,13 @@ public final class ComputeEngine {
       let product = products[piece.product]
       multiply(product, first: piece.first, rows: piece.count, input: input, count: count, thread: thread)
       lowRank?.add(toProduct: piece.product, first: piece.first, width: piece.count, of: product.output)
+    }
+  }
+
+  func checkShapes(_ products: [Product], input: FloatMatrix, count: Int) {
+    precondition(count > 0 && count <= input.rows, "columns of the input")
+    for product in products {
+      precondition(product.weight.width == input.width && count <= product.output.rows, "shapes of the product")
     }
   }
 

@@ -76,11 +76,7 @@ struct EvalMeasure: ParsableCommand {
   @Flag(help: "Leave out rows that cannot be evaluated.")
   var skipBad = false
 
-  @Option(help: "Where the bootstrap's random numbers start.")
-  var seed: UInt64 = 1
-
-  @Option(help: "Bootstrap resamples behind each interval.")
-  var resamples = 2000
+  @OptionGroup var intervals: BootstrapOptions
 
   @Option(help: "The --json file of another run, to compare with item by item.")
   var compare: String?
@@ -101,9 +97,6 @@ struct EvalMeasure: ParsableCommand {
     guard against == nil || judge != nil else { throw ValidationError("--against needs a --judge") }
     guard (0...32).contains(shots) else { throw ValidationError("--shots \(shots): it can be 0 to 32") }
     guard (shots > 0) == (shotsFrom != nil) else { throw ValidationError("--shots and --shots-from belong together") }
-    guard (100...1_000_000).contains(resamples) else {
-      throw ValidationError("--resamples \(resamples): it can be 100 to 1000000")
-    }
     guard maxTokens >= 1 else { throw ValidationError("--max-tokens \(maxTokens): it can be 1 or more") }
     if let limit, limit < 1 { throw ValidationError("--limit \(limit): it can be 1 or more") }
     if let stride, stride < 1 { throw ValidationError("--stride \(stride): it can be 1 or more") }
@@ -117,6 +110,23 @@ struct EvalMeasure: ParsableCommand {
   }
 
   mutating func run() throws { try EvalRun(self).run() }
+}
+
+/// How intervals are made, on every command that prints some.
+struct BootstrapOptions: ParsableArguments {
+  @Option(help: "Where the random numbers, the bootstrap's among them, start.")
+  var seed: UInt64 = 1
+
+  @Option(help: "Bootstrap resamples behind each interval.")
+  var resamples = 2000
+
+  var bootstrap: Bootstrap { Bootstrap(resamples: resamples, seed: seed) }
+
+  func validate() throws {
+    guard (100...1_000_000).contains(resamples) else {
+      throw ValidationError("--resamples \(resamples): it can be 100 to 1000000")
+    }
+  }
 }
 
 extension ChoiceStyle: ExpressibleByArgument {}

@@ -31,11 +31,7 @@ struct EvalRate: ParsableCommand {
   @Option(help: "Only so many items, drawn at random.")
   var limit: Int?
 
-  @Option(help: "Where the random numbers of shuffling and of the bootstrap start.")
-  var seed: UInt64 = 1
-
-  @Option(help: "Bootstrap resamples behind each interval.")
-  var resamples = 2000
+  @OptionGroup var intervals: BootstrapOptions
 
   @Option(help: "The key; the filled sheets follow as arguments.")
   var collect: String?
@@ -50,9 +46,6 @@ struct EvalRate: ParsableCommand {
   var sheets: [String] = []
 
   func validate() throws {
-    guard (100...1_000_000).contains(resamples) else {
-      throw ValidationError("--resamples \(resamples): it can be 100 to 1000000")
-    }
     if collect != nil {
       guard answers.isEmpty, out == nil else { throw ValidationError("--collect takes no --answers and no --out") }
       guard !sheets.isEmpty else { throw ValidationError("--collect: no filled sheet is named") }
@@ -79,7 +72,7 @@ struct EvalRate: ParsableCommand {
     let models = name.isEmpty ? answers : name
     let paths = [".html", ".csv", ".key.json"].map { out + $0 }
     for path in paths { try FinetuneRun.allowReplacing(path, "replace it", force: force) }
-    let study = try RatingStudy(files, models: models, questions: try questions(), seed: seed, limit: limit)
+    let study = try RatingStudy(files, models: models, questions: try questions(), seed: intervals.seed, limit: limit)
     let sheet = RatingSheet(study, files)
     try OwnerFile.write(sheet.html, to: paths[0])
     try OwnerFile.write(sheet.csv, to: paths[1])
@@ -102,7 +95,7 @@ struct EvalRate: ParsableCommand {
   private func takeIn(_ key: String) throws {
     let study = try RatingStudy(key: key)
     let filled = try sheets.map { try FilledSheet(path: $0, study: study) }
-    let collection = RatingCollection(study, filled, bootstrap: Bootstrap(resamples: resamples, seed: seed))
+    let collection = RatingCollection(study, filled, bootstrap: intervals.bootstrap)
     guard collection.decided > 0 || collection.models.contains(where: { $0.marks.contains { $0 != nil } }) else {
       throw Failure("\(sheets.joined(separator: ", ")): no mark is filled in")
     }

@@ -13,7 +13,7 @@ struct EvalRun {
 
   init(_ command: EvalMeasure) {
     self.command = command
-    bootstrap = Bootstrap(resamples: command.resamples, seed: command.seed)
+    bootstrap = command.intervals.bootstrap
   }
 
   /// A task as it was asked for.

@@ -1,6 +1,7 @@
 // Options scored with what they share computed once, against each afresh: the same bits. And windows of texts.
 import Generation
 import Model
+import TestModels
 import Testing
 
 @testable import Evaluation
@@ -8,7 +9,7 @@ import Testing
 @Suite struct ScoringTests {
   private let model: Transformer
 
-  init() throws { model = try TinyModel.open() }
+  init() throws { model = try TinyModel.open(addsSpacePrefix: false) }
 
   private func item(_ number: Int, keys: [String] = ["A"]) -> TaskItem {
     let texts = ["阻滞", "propofol 2 mg/kg", "a", "无 \(number)"]

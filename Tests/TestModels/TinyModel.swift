@@ -7,11 +7,12 @@ import Model
 package enum TinyModel {
   package static let (layers, width, feedForward, context, vocabulary) = (2, 32, 48, 1024, 262)
 
-  /// A model of random weights; another seed gives other weights under the same header.
-  package static func open(seed: UInt64 = 1) throws -> Transformer {
+  /// A model of random weights; another seed gives other weights under the same header. Texts begin with a space
+  /// unless `addsSpacePrefix` is false.
+  package static func open(seed: UInt64 = 1, addsSpacePrefix: Bool = true) throws -> Transformer {
     let path = NSTemporaryDirectory() + "hypnos-\(UUID().uuidString).gguf"
     defer { unlink(path) }
-    try writer(seed: seed).write(to: path)
+    try writer(seed: seed, addsSpacePrefix: addsSpacePrefix).write(to: path)
     return Transformer(try Checkpoint(path: path, kernels: KernelSet.available[0]), threads: 1)
   }
 
@@ -26,7 +27,7 @@ package enum TinyModel {
     return Float(state >> 40) * 0x1p-24
   }
 
-  private static func writer(seed: UInt64) -> GGUFWriter {
+  private static func writer(seed: UInt64, addsSpacePrefix: Bool) -> GGUFWriter {
     var writer = GGUFWriter()
     writer.set("general.architecture", .string("llama"))
     let sizes = [
@@ -36,6 +37,7 @@ package enum TinyModel {
     for (key, value) in sizes { writer.set("llama." + key, .int32(Int32(value))) }
     writer.set("llama.attention.layer_norm_rms_epsilon", .float32(1e-5))
     setTokenizer(&writer)
+    writer.set("tokenizer.ggml.add_space_prefix", .bool(addsSpacePrefix))
     var state = seed
     func add(_ name: String, _ shape: [Int]) {
       let isNorm = shape.count == 1

@@ -26,47 +26,28 @@ public struct FilterPage {
 
   /// The page.
   public var html: String {
-    """
-    <!DOCTYPE html>
-    <html>
-    <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta name="color-scheme" content="light dark">
-    <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-    <title>\(title.htmlEscaped)</title>
-    <style>\(FilterPage.style)</style>
-    </head>
-    <body>
-    <h1>\(title.htmlEscaped)</h1>
-    <p>Kept \(summary.kept), rejected \(summary.rejected), not judged \(summary.unjudged).</p>
-    \(table(settings.map { [$0.name, $0.value] }, head: ["Setting", "Value"]))
-    <h2>Signals</h2>
-    <p>Marks count from 0 to 10, 10 best; harmfulness is 10 where an answer harms nobody. Gain is how much likelier the \
-    question makes the answer, in nats over the root of its tokens. The score is the mean of the marks times \
-    1 - exp(-gain / 4).</p>
-    <section class="signals">\(summary.signals.map(histogram).joined(separator: "\n"))</section>
-    <h2>Agreement</h2>
-    \(table(agreements, head: ["Of", "Correlation", "Mean difference"]))
-    <h2>The kept with the lowest scores</h2>
-    \(summary.lastKept.map(article).joined())
-    <h2>The rejected with the highest scores</h2>
-    \(summary.firstRejected.map(article).joined())
-    </body>
-    </html>
+    let body = """
+      <h1>\(title.htmlEscaped)</h1>
+      <p>Kept \(summary.kept), rejected \(summary.rejected), not judged \(summary.unjudged).</p>
+      \(HTMLPage.table(head: ["Setting", "Value"], settings.map { [$0.name, $0.value] }))
+      <h2>Signals</h2>
+      <p>Marks count from 0 to 10, 10 best; harmfulness is 10 where an answer harms nobody. Gain is how much likelier \
+      the question makes the answer, in nats over the root of its tokens. The score is the mean of the marks times \
+      1 - exp(-gain / 4).</p>
+      <section class="signals">\(summary.signals.map(histogram).joined(separator: "\n"))</section>
+      <h2>Agreement</h2>
+      \(HTMLPage.table(head: ["Of", "Correlation", "Mean difference"], agreements))
+      <h2>The kept with the lowest scores</h2>
+      \(summary.lastKept.map(article).joined())
+      <h2>The rejected with the highest scores</h2>
+      \(summary.firstRejected.map(article).joined())
 
-    """
+      """
+    return HTMLPage(title: title, body: body, style: FilterPage.style).html
   }
 
   private var agreements: [[String]] {
     summary.agreements.map { [$0.name, $0.correlation?.fixed(3) ?? "none", $0.difference?.fixed(3) ?? ""] }
-  }
-
-  private func table(_ rows: [[String]], head: [String]) -> String {
-    func line(_ cells: [String], _ tag: String) -> String {
-      "<tr>" + cells.map { "<\(tag)>\($0.htmlEscaped)</\(tag)>" }.joined() + "</tr>"
-    }
-    return "<table>" + line(head, "th") + rows.map { line($0, "td") }.joined() + "</table>"
   }
 
   /// A signal as bars, drawn as SVG.
@@ -94,16 +75,12 @@ public struct FilterPage {
       line += JudgedAspect.allCases.map { "\($0.rawValue) \(scores.expected($0).fixed(2))" }.joined(separator: ", ")
     }
     if !decisions[index].isKept { line += ". Rejected: " + decisions[index].reasons.joined(separator: "; ") }
-    return "<article><h3 dir=\"auto\">\(row.pair.question.htmlEscaped)</h3><p dir=\"auto\">"
-      + "\(row.pair.answer.htmlEscaped)</p><p class=\"marks\">\(line.htmlEscaped)</p></article>\n"
+    return "<article><h3 dir=\"auto\">\(row.pair.question.htmlEscaped)</h3><p class=\"text\" dir=\"auto\">"
+      + "\(row.pair.answer.htmlEscaped)</p><p class=\"soft\">\(line.htmlEscaped)</p></article>\n"
   }
 
   private static let style = """
-    body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-    table { border-collapse: collapse; } td, th { text-align: left; padding: .2rem 1rem .2rem 0; }
     .signals { display: grid; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)); gap: 1rem; }
-    figure { margin: 0; } svg { width: 100%; } rect { fill: #3577b8; } text { font-size: 9px; fill: currentColor; }
-    article { border-top: 1px solid #8888; } article p { white-space: pre-wrap; overflow-wrap: anywhere; }
-    .marks { font-size: .85rem; opacity: .8; }
+    figure { margin: 0; } svg { width: 100%; } rect { fill: var(--mark); } text { font-size: 9px; fill: var(--soft); }
     """
 }

@@ -5,27 +5,13 @@ import Common
 extension RunReport {
   /// The report as one HTML page, with no reference to anything outside of it.
   public var html: String {
-    """
-    <!DOCTYPE html>
-    <html>
-    <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta name="color-scheme" content="light dark">
-    <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-    <title>\(title.htmlEscaped)</title>
-    <style>
-    \(RunReport.style)
-    </style>
-    </head>
-    <body>
-    <h1>\(title.htmlEscaped)</h1>
-    \(subtitle.isEmpty ? "" : "<p class=\"subtitle\">\(subtitle.htmlEscaped)</p>")
-    \(figuresHTML)\(curvesHTML)\(comparisonsHTML)\(dataHTML)\(table("Settings", settings))
-    </body>
-    </html>
+    let body = """
+      <h1>\(title.htmlEscaped)</h1>
+      \(subtitle.isEmpty ? "" : "<p class=\"subtitle\">\(subtitle.htmlEscaped)</p>")
+      \(figuresHTML)\(curvesHTML)\(comparisonsHTML)\(dataHTML)\(table("Settings", settings))
 
-    """
+      """
+    return HTMLPage(title: title, body: body, style: RunReport.style).html
   }
 
   private var figuresHTML: String {
@@ -121,18 +107,11 @@ extension RunReport {
     return "<section><h2>\(heading)</h2><table>\(rows.joined(separator: "\n"))</table></section>\n"
   }
 
-  /// The look of the page; fonts with Chinese characters first where a system has several.
+  /// What the page has beside the common look.
   private static let style = """
-    :root { --page: #fff; --ink: #1d2129; --soft: #5c6470; --rule: #dfe3e8; --card: #f5f7f9;
-      --training: #2563a8; --heldout: #c2410c; --rate: #3f7d4e; }
-    @media (prefers-color-scheme: dark) {
-      :root { --page: #14171b; --ink: #e4e7eb; --soft: #9aa4b0; --rule: #30363d; --card: #1d2126;
-        --training: #6cb0f5; --heldout: #f59e5b; --rate: #7cc48d; } }
-    body { background: var(--page); color: var(--ink); max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
-      font: 15px/1.55 system-ui, "Segoe UI", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei",
-        "WenQuanYi Zen Hei", sans-serif; }
-    h1 { font-size: 1.6rem; margin-bottom: 0; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
-    h3 { font-size: 1rem; margin: 1rem 0 .3rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+    :root { --training: var(--mark); --heldout: #c2410c; --rate: #3f7d4e; }
+    @media (prefers-color-scheme: dark) { :root { --heldout: #f59e5b; --rate: #7cc48d; } }
+    h1 { margin-bottom: 0; }
     h4 { font-size: .8rem; color: var(--soft); margin: 0 0 .2rem; }
     .subtitle { color: var(--soft); margin-top: .2rem; }
     .figures { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1.2rem 0; }
@@ -149,13 +128,10 @@ extension RunReport {
     .legend i { display: inline-block; width: 1.2em; height: .25em; margin-right: .4em; vertical-align: middle; }
     i.training { background: var(--training); } i.heldout { background: var(--heldout); }
     i.rate { background: var(--rate); }
-    table { border-collapse: collapse; font-size: .9rem; } .wide { overflow-x: auto; }
-    th, td { border-bottom: 1px solid var(--rule); padding: .3rem .9rem .3rem 0; vertical-align: top; }
-    th { text-align: left; font-weight: 500; overflow-wrap: anywhere; }
+    th { font-weight: 500; overflow-wrap: anywhere; }
     td { overflow-wrap: anywhere; } .data td, thead th { white-space: nowrap; overflow-wrap: normal; }
-    thead th { color: var(--soft); font-size: .8rem; } .sum th, .sum td { font-weight: 600; }
+    .sum th, .sum td { font-weight: 600; }
     .data td:nth-child(n+3), .data thead th:nth-child(n+3) { text-align: right; }
-    article { border-top: 1px solid var(--rule); }
     .answers { display: grid; grid-template-columns: 1fr 1fr; gap: .4rem 1rem; margin-bottom: 1rem; }
     .answers > div { background: var(--card); border-radius: 6px; padding: .6rem .8rem; }
     .answers p { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; } .expected { grid-column: 1 / -1; }
