@@ -66,6 +66,10 @@ static void write_number(uintptr_t number) {
   write_text(first);
 }
 
+// Set by the first thread whose fault is reported. Threads share out the rows of a product, so that several may meet
+// the missing pages at the same moment; the others wait here for the end.
+static atomic_flag is_reporting = ATOMIC_FLAG_INIT;
+
 static void handle_fault(int signal_number, siginfo_t *info, void *context) {
   (void)context;
   uintptr_t address = (uintptr_t)info->si_addr;
@@ -73,6 +77,7 @@ static void handle_fault(int signal_number, siginfo_t *info, void *context) {
     struct watched_mapping *mapping = &mappings[place];
     if (atomic_load(&mapping->state) != WATCHED) continue;
     if (address < mapping->start || address - mapping->start >= mapping->length) continue;
+    while (atomic_flag_test_and_set(&is_reporting)) pause();
     hypnos_restore_terminal();
     write_text("hypnos: ");
     write_text(mapping->name);

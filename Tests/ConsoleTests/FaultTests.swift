@@ -31,6 +31,20 @@ import Testing
           + "Restore it and start again.\n"))
   }
 
+  @Test func threadsThatMeetItTogetherNameItOnce() async throws {
+    let result = await #expect(processExitsWith: .exitCode(1), observing: [\.standardErrorContent]) {
+      let file = try FaultTests.shrunkFile()
+      hypnos_install_fault_handler()
+      let range = file.addressRange
+      #expect(hypnos_watch_mapping(range.lowerBound, UInt(range.count), "model.gguf"))
+      DispatchQueue.concurrentPerform(iterations: 16) { _ in _ = file.bytes(at: 8192, length: 1) }
+      exit(0)
+    }
+    let message = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+    #expect(message.components(separatedBy: "hypnos:").count == 2)
+    #expect(message.contains("(byte 8192). Restore it and start again.\n"))
+  }
+
   @Test func otherFaultsKeepTheirAction() async {
     await #expect(processExitsWith: .signal(SIGBUS)) {
       let file = try FaultTests.shrunkFile()
