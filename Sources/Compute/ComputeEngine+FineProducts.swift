@@ -24,28 +24,18 @@ extension ComputeEngine {
     }
     reservePanels(width: input.width)
     let sums = scratch(rows: pool.threads, width: count * Self.rowsAtOnce)
-    let pieces = Piece.split(products.map(\.weight.rows), threads: pool.threads, columns: count)
-    pool.run(pieces.count) { item, thread in
-      let piece = pieces[item]
-      let product = products[piece.product]
-      multiply(product, first: piece.first, rows: piece.count, input: input, count: count, thread: thread)
-      guard product.weight.isQuantized else { return }
-      addResidues(product, first: piece.first, rows: piece.count, count: count, sums: sums.row(thread), thread: thread)
-    }
-  }
-
-  /// Adds the products of some rows with what rounding took off the input; `sums` is working memory.
-  private func addResidues(
-    _ product: Product, first: Int, rows: Int, count: Int, sums: UnsafeMutablePointer<Float>, thread: Int
-  ) {
-    for row in stride(from: first, to: first + rows, by: Self.rowsAtOnce) {
-      let height = min(Self.rowsAtOnce, first + rows - row)
-      multiply(
-        product.weight, first: row, rows: height, columns: residues.base, count: count, into: sums, stride: height,
-        thread: thread)
-      for column in 0..<count {
-        kernels.table.pointee.add(product.output.row(column) + row, sums + column * height, height)
+    let pieces = ProductPiece.split(products, threads: pool.threads, columns: count)
+    let calls = products.map { product in
+      [columns, residues].map {
+        ProductCall(product, input: input, columns: $0.base, count: count, kernels: kernels)
       }
+    }
+    pool.run(pieces.count) { item, thread in
+      let (piece, panel) = (pieces[item], panel(thread: thread))
+      let call = calls[piece.product]
+      call[0].compute(piece, panel: panel)
+      guard call[1].isQuantized else { return }
+      call[1].add(piece, height: Self.rowsAtOnce, sums: sums.row(thread), panel: panel)
     }
   }
 }

@@ -30,13 +30,15 @@ public final class ComputeEngine {
   public let kernels: KernelSet
   /// The threads in use.
   public let pool: WorkerPool
-  private var panels: [UnsafeMutableRawPointer] = []
+  /// The threads' panels of unpacked rows, `panelBytes` apart.
+  private var panels = allocateAligned(bytes: 1)
   private var panelBytes = 0
   let columns = QuantizedColumns()
   /// What rounding took off `columns`, where a product is to be fine.
   let residues = QuantizedColumns()
   private var shared = FloatMatrix(rows: 1, width: 16)
   private var reduced = FloatMatrix(rows: 1, width: 16)
+  private let lowRankProgress = LowRankProgress()
 
   /// An engine on `threads` threads.
   public init(kernels: KernelSet, threads: Int) {
@@ -44,7 +46,7 @@ public final class ComputeEngine {
     pool = WorkerPool(threads: threads)
   }
 
-  deinit { for panel in panels { free(panel) } }
+  deinit { free(panels) }
 
   /// Multiplies the first `count` rows of `input` with every weight of the group, and adds what adapters make of
   /// the same input: `update` has the terms of each product in the group's order. `prepare` makes a row of the input
@@ -56,18 +58,24 @@ public final class ComputeEngine {
     checkShapes(products, input: input, count: count)
     quantize(input, count: count, isNeeded: products.contains(where: \.weight.isQuantized), preparing: prepare)
     reservePanels(width: input.width)
-    let pieces = Piece.split(products.map(\.weight.rows), threads: pool.threads, columns: count)
-    let lowRank = update.map { lowRankStep($0, input: input, count: count) }
+    let pieces = ProductPiece.split(products, threads: pool.threads, columns: count)
+    let calls = products.map {
+      ProductCall($0, input: input, columns: columns.base, count: count, kernels: kernels)
+    }
+    let lowRank = update.map { lowRankStep($0, input: input, outputs: products.map(\.output), count: count) }
     let before = lowRank?.itemCount ?? 0
-    pool.run(before + pieces.count) { item, thread in
-      if item < before {
-        lowRank?.reduce(item: item)
-        return
+    pieces.withUnsafeBufferPointer { pieces in
+      calls.withUnsafeBufferPointer { calls in
+        pool.run(before + pieces.count) { item, thread in
+          if item < before {
+            lowRank?.reduce(item: item)
+            return
+          }
+          let piece = pieces[item - before]
+          calls[piece.product].compute(piece, panel: panel(thread: thread))
+          lowRank?.add(to: piece)
+        }
       }
-      let piece = pieces[item - before]
-      let product = products[piece.product]
-      multiply(product, first: piece.first, rows: piece.count, input: input, count: count, thread: thread)
-      lowRank?.add(toProduct: piece.product, first: piece.first, width: piece.count, of: product.output)
     }
   }
 
@@ -78,39 +86,16 @@ public final class ComputeEngine {
     }
   }
 
-  private func lowRankStep(_ update: LowRankUpdate, input: FloatMatrix, count: Int) -> LowRankStep {
+  private func lowRankStep(
+    _ update: LowRankUpdate, input: FloatMatrix, outputs: [FloatMatrix], count: Int
+  ) -> LowRankStep {
     let ranks = update.stack.rows
     if reduced.rows < count || reduced.width < ranks {
       reduced = FloatMatrix(rows: max(count, reduced.rows), width: max(ranks, reduced.width))
     }
-    return LowRankStep(update, input: input, count: count, reduced: reduced, kernels: kernels)
-  }
-
-  func multiply(
-    _ product: Product, first: Int, rows: Int, input: FloatMatrix, count: Int, thread: Int
-  ) {
-    let weight = product.weight
-    let output = product.output.base + first
-    if weight.isQuantized {
-      multiply(
-        weight, first: first, rows: rows, columns: columns.base, count: count, into: output,
-        stride: product.output.width, thread: thread)
-    } else {
-      let format = Int32(weight.format.rawValue)
-      kernels.table.pointee.multiply_floats(
-        format, weight.row(first), weight.rowBytes, rows, weight.width, input.base, input.width, count, output,
-        product.output.width)
-    }
-  }
-
-  /// Some rows of a quantized weight times quantized columns, to `output`, whose rows are `stride` floats apart.
-  func multiply(
-    _ weight: WeightMatrix, first: Int, rows: Int, columns: UnsafeRawPointer, count: Int,
-    into output: UnsafeMutablePointer<Float>, stride: Int, thread: Int
-  ) {
-    kernels.table.pointee.multiply(
-      Int32(weight.format.rawValue), weight.row(first), weight.rowBytes, rows, weight.width, columns, count, output,
-      stride, panels[thread])
+    return LowRankStep(
+      update, input: input, outputs: outputs, count: count, reduced: reduced, progress: lowRankProgress,
+      kernels: kernels)
   }
 
   private func quantize(_ input: FloatMatrix, count: Int, isNeeded: Bool, preparing prepare: (Int) -> Void) {
@@ -125,9 +110,15 @@ public final class ComputeEngine {
   func reservePanels(width: Int) {
     let bytes = hypnos_scratch_bytes(width)
     guard bytes > panelBytes else { return }
-    for panel in panels { free(panel) }
-    panels = (0..<pool.threads).map { _ in allocateAligned(bytes: bytes) }
+    free(panels)
+    panels = allocateAligned(bytes: bytes * pool.threads)
     panelBytes = bytes
+  }
+
+  /// Where `thread` unpacks rows.
+  func panel(thread: Int) -> UnsafeMutableRawPointer {
+    precondition(thread >= 0 && thread < pool.threads, "a thread of the pool")
+    return panels + thread * panelBytes
   }
 
   /// Working memory of at least `rows` rows of `width` floats, one row a thread.
@@ -196,31 +187,5 @@ public final class ComputeEngine {
     let function =
       activation == .silu ? kernels.table.pointee.silu_multiply! : kernels.table.pointee.gelu_multiply!
     function(gate.row(row), up.row(row), gate.width)
-  }
-}
-
-/// Rows of one product of a group, the share of work a thread takes at once.
-struct Piece {
-  let product: Int
-  let first: Int
-  let count: Int
-
-  /// Splits products of so many rows: large pieces first and ever smaller ones, so that the threads end together.
-  static func split(_ rows: [Int], threads: Int, columns: Int) -> [Piece] {
-    // Many columns go through panels of 32 rows, few through tiles of four.
-    let unit = columns > 4 ? 32 : 16
-    var left = rows.reduce(0, +)
-    var pieces: [Piece] = []
-    for (product, count) in rows.enumerated() {
-      var first = 0
-      while first < count {
-        let share = (left / (3 * threads) + unit - 1) / unit * unit
-        let size = min(max(share, unit), count - first)
-        pieces.append(Piece(product: product, first: first, count: size))
-        first += size
-        left -= size
-      }
-    }
-    return pieces
   }
 }

@@ -88,18 +88,28 @@ public final class WorkerPool: @unchecked Sendable {
   /// Takes items until none is left. Whoever has taken one may read the work's body: it stands until all are done.
   /// A thread that comes late finds nothing to take, and nobody waits for it.
   private func takeItems(thread: Int) {
-    while true {
-      let left = untaken.wrappingSubtract(1, ordering: .acquiringAndReleasing).oldValue
-      guard left > 0 else { return }
-      call(itemCount - left, thread: thread)
-      done.wrappingAdd(1, ordering: .releasing)
-    }
+    guard let first = takeItem() else { return }
+    let count = runItems(from: first, thread: thread)
+    done.wrappingAdd(count, ordering: .releasing)
   }
 
-  /// Runs one item. Never inlined, so that the reference to the body is given back before the item counts as done:
-  /// the body may not outlive the caller's `run`.
-  @inline(never) private func call(_ item: Int, thread: Int) {
-    body?(item, thread)
+  private func takeItem() -> Int? {
+    let left = untaken.wrappingSubtract(1, ordering: .acquiringAndReleasing).oldValue
+    return left > 0 ? itemCount - left : nil
+  }
+
+  /// Runs an item that was taken and all that can be taken after it, and returns how many that were. The reference to
+  /// the body is taken once, since several threads that count references to one object wait for each other, and, since
+  /// this is never inlined, given back before the items count as done: the body may not outlive the caller's `run`.
+  @inline(never) private func runItems(from first: Int, thread: Int) -> Int {
+    guard let body else { return 0 }
+    var (item, count) = (first, 0)
+    while true {
+      body(item, thread)
+      count += 1
+      guard let next = takeItem() else { return count }
+      item = next
+    }
   }
 
   private struct Start {

@@ -1,0 +1,107 @@
+// How a group of products is cut into pieces that the threads take, and what a thread needs to compute one: numbers and
+// addresses only. Counting references to shared objects from several threads costs more than a small piece's arithmetic.
+import CKernels
+
+/// Rows of one product of a group, the share of work a thread takes at once.
+struct ProductPiece {
+  /// Which of the group's products.
+  let product: Int
+  /// The first of its rows.
+  let first: Int
+  /// How many rows.
+  let count: Int
+
+  /// The fewest bytes of weights that are worth the taking of a piece.
+  private static let leastBytes = 16 << 10
+
+  /// Cuts `products` into pieces: large ones first and ever smaller ones, so that the threads end together.
+  static func split(_ products: [Product], threads: Int, columns: Int) -> [ProductPiece] {
+    // Many columns go through panels of 32 rows, few through tiles of four.
+    let panel = columns > 4 ? 32 : 16
+    var left = products.reduce(0) { $0 + $1.weight.rows }
+    var pieces: [ProductPiece] = []
+    pieces.reserveCapacity(16 * threads)
+    for (index, product) in products.enumerated() {
+      let least = columns > 4 ? panel : leastBytes / product.weight.rowBytes
+      let unit = max(least / panel * panel, panel)
+      var first = 0
+      while first < product.weight.rows {
+        let share = (left / (3 * threads) + unit - 1) / unit * unit
+        let size = min(max(share, unit), product.weight.rows - first)
+        pieces.append(ProductPiece(product: index, first: first, count: size))
+        first += size
+        left -= size
+      }
+    }
+    return pieces
+  }
+}
+
+/// One product as the kernels are called for it.
+struct ProductCall {
+  private let table: UnsafePointer<hypnos_kernels>
+  private let format: Int32
+  /// Whether the product takes the quantized columns, not the input.
+  let isQuantized: Bool
+  private let rows: UnsafePointer<UInt8>
+  private let rowBytes: Int
+  private let rowCount: Int
+  private let width: Int
+  private let input: UnsafePointer<Float>
+  private let columns: UnsafeRawPointer
+  private let count: Int
+  private let output: UnsafeMutablePointer<Float>
+  private let outputWidth: Int
+
+  /// The product of `product.weight` with the first `count` rows of `input`, which `columns` holds quantized.
+  init(
+    _ product: Product, input: FloatMatrix, columns: UnsafeRawPointer, count: Int, kernels: KernelSet
+  ) {
+    let weight = product.weight
+    table = kernels.table
+    format = Int32(weight.format.rawValue)
+    isQuantized = weight.isQuantized
+    rows = weight.row(0)
+    rowBytes = weight.rowBytes
+    rowCount = weight.rows
+    width = weight.width
+    self.input = UnsafePointer(input.base)
+    self.columns = columns
+    self.count = count
+    output = product.output.base
+    outputWidth = product.output.width
+  }
+
+  /// Computes the rows of `piece`, which is one of this product's.
+  func compute(_ piece: ProductPiece, panel: UnsafeMutableRawPointer) {
+    compute(piece.first..<piece.first + piece.count, into: output + piece.first, stride: outputWidth, panel: panel)
+  }
+
+  /// Adds the rows of `piece` to what stands in the output, `height` of them at a time by way of `sums`, which has room
+  /// for so many values of each column: both are in the cache when they are added.
+  func add(
+    _ piece: ProductPiece, height: Int, sums: UnsafeMutablePointer<Float>, panel: UnsafeMutableRawPointer
+  ) {
+    for first in stride(from: piece.first, to: piece.first + piece.count, by: height) {
+      let rows = first..<min(first + height, piece.first + piece.count)
+      compute(rows, into: sums, stride: rows.count, panel: panel)
+      for column in 0..<count {
+        table.pointee.add(output + column * outputWidth + first, sums + column * rows.count, rows.count)
+      }
+    }
+  }
+
+  private func compute(
+    _ range: Range<Int>, into target: UnsafeMutablePointer<Float>, stride: Int, panel: UnsafeMutableRawPointer
+  ) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= rowCount, "rows of the product")
+    let start = rows + range.lowerBound * rowBytes
+    if isQuantized {
+      table.pointee.multiply(
+        format, start, rowBytes, range.count, width, columns, count, target, stride, panel)
+    } else {
+      table.pointee.multiply_floats(
+        format, start, rowBytes, range.count, width, input, width, count, target, stride)
+    }
+  }
+}
