@@ -4,11 +4,14 @@
 #ifndef HYPNOS_GRADIENTS_H
 #define HYPNOS_GRADIENTS_H
 
-// c[rows][16 * vectors] += a * b, each sum in the order of p.
+// How much of the summed index is gone through at a time.
+enum { GRADIENT_DEPTH = 256 };
+
+// c[rows][16 * vectors] += a * b, each sum in the order of p; `rows` is at most 8.
 ALWAYS_INLINE void multiply_add_tile(
   int rows, int vectors, size_t k, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row,
   float *c, size_t c_row) {
-  floats sums[GRADIENT_ROWS][GRADIENT_VECTORS];
+  floats sums[8][GRADIENT_VECTORS];
   for (int i = 0; i < rows; i++)
     for (int v = 0; v < vectors; v++) sums[i][v] = load(c + (size_t)i * c_row + 16 * v);
   for (size_t p = 0; p < k; p++) {
@@ -23,19 +26,7 @@ ALWAYS_INLINE void multiply_add_tile(
     for (int v = 0; v < vectors; v++) store(c + (size_t)i * c_row + 16 * v, sums[i][v]);
 }
 
-// The same for any number of columns below sixteen.
-static void multiply_add_rest(
-  size_t rows, size_t n, size_t k, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row,
-  float *c, size_t c_row) {
-  for (size_t i = 0; i < rows; i++) {
-    floats sum = load_part(c + i * c_row, n);
-    for (size_t p = 0; p < k; p++)
-      sum = fused(splat(a[i * a_row + p * a_step]), load_part(b + p * b_row, n), sum);
-    store_part(c + i * c_row, sum, n);
-  }
-}
-
-// `rows` rows of c; the columns in tiles as wide as the registers allow.
+// `rows` rows of c, whole vectors of columns; in tiles as wide as the registers allow.
 ALWAYS_INLINE void multiply_add_rows(
   int rows, size_t n, size_t k, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row, float *c,
   size_t c_row) {
@@ -43,26 +34,54 @@ ALWAYS_INLINE void multiply_add_rows(
   for (; j + 16 * GRADIENT_VECTORS <= n; j += 16 * GRADIENT_VECTORS)
     multiply_add_tile(rows, GRADIENT_VECTORS, k, a, a_row, a_step, b + j, b_row, c + j, c_row);
   for (; j + 16 <= n; j += 16) multiply_add_tile(rows, 1, k, a, a_row, a_step, b + j, b_row, c + j, c_row);
-  if (j < n) multiply_add_rest((size_t)rows, n - j, k, a, a_row, a_step, b + j, b_row, c + j, c_row);
+}
+
+// Whole vectors of columns; as many rows at a time as the registers hold, and fewer at the end.
+static void multiply_add_whole(
+  size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row, float *c,
+  size_t c_row) {
+  size_t i = 0;
+#define ROWS(count) \
+  for (; i + (count) <= m; i += (count)) \
+    multiply_add_rows(count, n, k, a + i * a_row, a_row, a_step, b, b_row, c + i * c_row, c_row)
+  ROWS(GRADIENT_ROWS);
+  ROWS(4);
+  ROWS(2);
+  ROWS(1);
+#undef ROWS
+}
+
+// Fewer than sixteen columns: b is filled up with zeros, and so is c on its way.
+static void multiply_add_rest(
+  size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row, float *c,
+  size_t c_row) {
+  enum { TOGETHER = 16 };
+  float padded[GRADIENT_DEPTH * 16], sums[TOGETHER * 16];
+  for (size_t p = 0; p < k; p++) store(padded + 16 * p, load_part(b + p * b_row, n));
+  for (size_t i = 0; i < m; i += TOGETHER) {
+    size_t rows = m - i < TOGETHER ? m - i : TOGETHER;
+    for (size_t r = 0; r < rows; r++) store(sums + 16 * r, load_part(c + (i + r) * c_row, n));
+    multiply_add_whole(rows, 16, k, a + i * a_row, a_row, a_step, padded, 16, sums, 16);
+    for (size_t r = 0; r < rows; r++) store_part(c + (i + r) * c_row, load(sums + 16 * r), n);
+  }
 }
 
 static void multiply_add(
   size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row, float *c,
   size_t c_row) {
   // As much of b as stays in the second-level cache while all rows of a pass over it.
-  enum { DEPTH = 256, BREADTH = 512 };
-  for (size_t p = 0; p < k; p += DEPTH) {
-    size_t depth = k - p < DEPTH ? k - p : DEPTH;
+  enum { BREADTH = 512 };
+  for (size_t p = 0; p < k; p += GRADIENT_DEPTH) {
+    size_t depth = k - p < GRADIENT_DEPTH ? k - p : GRADIENT_DEPTH;
+    const float *left = a + p * a_step;
     for (size_t j = 0; j < n; j += BREADTH) {
-      size_t breadth = n - j < BREADTH ? n - j : BREADTH, i = 0;
-      for (; i + GRADIENT_ROWS <= m; i += GRADIENT_ROWS)
-        multiply_add_rows(
-          GRADIENT_ROWS, breadth, depth, a + i * a_row + p * a_step, a_row, a_step, b + p * b_row + j, b_row,
-          c + i * c_row + j, c_row);
-      for (; i < m; i++)
-        multiply_add_rows(
-          1, breadth, depth, a + i * a_row + p * a_step, a_row, a_step, b + p * b_row + j, b_row, c + i * c_row + j,
-          c_row);
+      size_t breadth = n - j < BREADTH ? n - j : BREADTH, rest = breadth % 16;
+      const float *right = b + p * b_row + j;
+      multiply_add_whole(m, breadth - rest, depth, left, a_row, a_step, right, b_row, c + j, c_row);
+      if (rest) {
+        size_t whole = breadth - rest;
+        multiply_add_rest(m, rest, depth, left, a_row, a_step, right + whole, b_row, c + j + whole, c_row);
+      }
     }
   }
 }

@@ -4,37 +4,6 @@
 import CKernels
 import Glibc
 
-/// Rows of a packed sequence that attend to one another, causally.
-public struct AttentionSegment: Sendable {
-  /// Its rows among the keys and values.
-  public let keys: Range<Int>
-  /// Its rows among the queries.
-  public let queries: Range<Int>
-
-  /// The segment whose keys are the rows `keys`, and whose queries the rows `queries` of their matrix.
-  public init(keys: Range<Int>, queries: Range<Int>) {
-    self.keys = keys
-    self.queries = queries
-  }
-}
-
-/// What attends to what, in one layer.
-public struct AttentionLayout: Sendable {
-  /// The segments in their order.
-  public let segments: [AttentionSegment]
-  /// For each query, the row among the keys that is its own token's; ascending.
-  public let places: [Int]
-  /// How many keys, its own included, a query sees; nil for all of its segment up to itself.
-  public let window: Int?
-
-  /// The layout of `segments`.
-  public init(segments: [AttentionSegment], places: [Int], window: Int?) {
-    self.segments = segments
-    self.places = places
-    self.window = window
-  }
-}
-
 /// Attention of one model, and its working memory.
 public final class TrainingAttention {
   /// Queries of a tile.
@@ -84,17 +53,19 @@ public final class TrainingAttention {
       let scores = scratch.row(thread)
       multiply(queries, keysTransposed, tile, head: head, into: scores, engine.kernels)
       for index in tile.queries {
-        let row = scores + (index - tile.queries.lowerBound) * tile.keys.count
+        let row = scores + (index - tile.queries.lowerBound) * tile.width
         let (sum, maximum) = exponentiate(row, visible: layout, tile, query: index, engine.kernels)
         logSums.row(index)[head] = maximum + log(sum)
         let target = output.row(index) + head * size
         target.update(repeating: 0, count: size)
-        engine.kernels.table.pointee.scale(row, 1 / sum, tile.keys.count)
+        engine.kernels.table.pointee.scale(row, 1 / sum, tile.width)
       }
-      engine.kernels.table.pointee.multiply_add(
-        tile.queries.count, size, tile.keys.count, scores, tile.keys.count, 1,
-        values.row(tile.keys.lowerBound) + head / group * size, values.width,
-        output.row(tile.queries.lowerBound) + head * size, output.width)
+      for run in tile.runs {
+        engine.kernels.table.pointee.multiply_add(
+          tile.queries.count, size, run.rows.count, scores + run.offset, tile.width, 1,
+          values.row(run.rows.lowerBound) + head / group * size, values.width,
+          output.row(tile.queries.lowerBound) + head * size, output.width)
+      }
     }
   }
 
@@ -108,16 +79,19 @@ public final class TrainingAttention {
     transpose(keys.values, into: keysTransposed, layout, engine)
     transpose(values.values, into: valuesTransposed, layout, engine)
     let scratch = engine.scratch(rows: engine.pool.threads, width: 2 * scratchWidth(layout))
-    engine.pool.run(layout.segments.count * heads) { item, thread in
-      let segment = layout.segments[item / heads]
-      for row in segment.keys {
-        (keyShares.row(row) + item % heads * size).update(repeating: 0, count: size)
-        (valueShares.row(row) + item % heads * size).update(repeating: 0, count: size)
-      }
-      for tile in tiles(of: segment, layout) {
-        backward(
-          engine.kernels, layout, tile, head: item % heads, gradients: gradients, queries: queries,
-          keys: keys.values, logSums: logSums, scratch: scratch.row(thread))
+    let families = layout.families
+    engine.pool.run(families.count * heads) { item, thread in
+      // Segments that share rows add to the same gradients, one behind the other.
+      for segment in families[item / heads] {
+        for row in segment.ownKeys {
+          (keyShares.row(row) + item % heads * size).update(repeating: 0, count: size)
+          (valueShares.row(row) + item % heads * size).update(repeating: 0, count: size)
+        }
+        for tile in tiles(of: segment, layout) {
+          backward(
+            engine.kernels, layout, tile, head: item % heads, gradients: gradients, queries: queries,
+            keys: keys.values, logSums: logSums, scratch: scratch.row(thread))
+        }
       }
     }
     addShares(keyShares, into: keys.gradients, layout, engine)
@@ -126,11 +100,11 @@ public final class TrainingAttention {
 
   /// One tile of one query head: probabilities again, then the gradients by the scores, and from them all others.
   private func backward(
-    _ kernels: KernelSet, _ layout: AttentionLayout, _ tile: AttentionRows, head: Int, gradients: FloatMatrix,
+    _ kernels: KernelSet, _ layout: AttentionLayout, _ tile: QueryTile, head: Int, gradients: FloatMatrix,
     queries: (gradients: FloatMatrix, values: FloatMatrix), keys: FloatMatrix, logSums: FloatMatrix,
     scratch: UnsafeMutablePointer<Float>
   ) {
-    let width = tile.keys.count
+    let width = tile.width
     let (probabilities, slopes) = (scratch, scratch + Self.tileHeight * width)
     multiply(queries.values, keysTransposed, tile, head: head, into: probabilities, kernels)
     multiply(gradients, valuesTransposed, tile, head: head, into: slopes, kernels)
@@ -143,33 +117,37 @@ public final class TrainingAttention {
       kernels.table.pointee.softmax_backward(probabilities + first, slopes + first, scale, seen.count)
       (queries.gradients.row(index) + head * size).update(repeating: 0, count: size)
     }
-    let (query, key) = (tile.queries.lowerBound, tile.keys.lowerBound)
-    let (own, shared) = (head * size, head / group * size)
-    kernels.table.pointee.multiply_add(
-      tile.queries.count, size, width, slopes, width, 1, keys.row(key) + shared, keys.width,
-      queries.gradients.row(query) + own, queries.gradients.width)
-    kernels.table.pointee.multiply_add(
-      width, size, tile.queries.count, slopes, 1, width, queries.values.row(query) + own, queries.values.width,
-      keyShares.row(key) + own, keyShares.width)
-    kernels.table.pointee.multiply_add(
-      width, size, tile.queries.count, probabilities, 1, width, gradients.row(query) + own, gradients.width,
-      valueShares.row(key) + own, valueShares.width)
+    let (query, own, shared) = (tile.queries.lowerBound, head * size, head / group * size)
+    for run in tile.runs {
+      let (first, count, key) = (run.offset, run.rows.count, run.rows.lowerBound)
+      kernels.table.pointee.multiply_add(
+        tile.queries.count, size, count, slopes + first, width, 1, keys.row(key) + shared, keys.width,
+        queries.gradients.row(query) + own, queries.gradients.width)
+      kernels.table.pointee.multiply_add(
+        count, size, tile.queries.count, slopes + first, 1, width, queries.values.row(query) + own,
+        queries.values.width, keyShares.row(key) + own, keyShares.width)
+      kernels.table.pointee.multiply_add(
+        count, size, tile.queries.count, probabilities + first, 1, width, gradients.row(query) + own, gradients.width,
+        valueShares.row(key) + own, valueShares.width)
+    }
   }
 
   /// The products of a tile's rows of `left` with all its keys' columns of `right`, [queries, keys].
   private func multiply(
-    _ left: FloatMatrix, _ right: FloatMatrix, _ tile: AttentionRows, head: Int,
+    _ left: FloatMatrix, _ right: FloatMatrix, _ tile: QueryTile, head: Int,
     into products: UnsafeMutablePointer<Float>, _ kernels: KernelSet
   ) {
-    products.update(repeating: 0, count: tile.queries.count * tile.keys.count)
-    kernels.table.pointee.multiply_add(
-      tile.queries.count, tile.keys.count, size, left.row(tile.queries.lowerBound) + head * size, left.width, 1,
-      right.row(head / group * size) + tile.keys.lowerBound, right.width, products, tile.keys.count)
+    products.update(repeating: 0, count: tile.queries.count * tile.width)
+    for run in tile.runs {
+      kernels.table.pointee.multiply_add(
+        tile.queries.count, run.rows.count, size, left.row(tile.queries.lowerBound) + head * size, left.width, 1,
+        right.row(head / group * size) + run.rows.lowerBound, right.width, products + run.offset, tile.width)
+    }
   }
 
   /// Turns a row of scores into `exp(scale * score - maximum)`, zero where the query sees nothing.
   private func exponentiate(
-    _ row: UnsafeMutablePointer<Float>, visible layout: AttentionLayout, _ tile: AttentionRows, query: Int,
+    _ row: UnsafeMutablePointer<Float>, visible layout: AttentionLayout, _ tile: QueryTile, query: Int,
     _ kernels: KernelSet
   ) -> (sum: Float, maximum: Float) {
     let seen = clear(row, nil, outside: layout, tile, query: query)
@@ -182,13 +160,14 @@ public final class TrainingAttention {
   /// start.
   private func clear(
     _ row: UnsafeMutablePointer<Float>, _ other: UnsafeMutablePointer<Float>?, outside layout: AttentionLayout,
-    _ tile: AttentionRows, query: Int
+    _ tile: QueryTile, query: Int
   ) -> Range<Int> {
-    let seen = layout.visible(query, from: tile.segmentStart)
-    let (first, last) = (seen.lowerBound - tile.keys.lowerBound, seen.upperBound - tile.keys.lowerBound)
+    let seen = layout.visible(query, in: tile.segment)
+    let first = seen.lowerBound - tile.positions.lowerBound
+    let last = seen.upperBound - tile.positions.lowerBound
     for values in [row, other] {
       values?.update(repeating: 0, count: first)
-      if let values { (values + last).update(repeating: 0, count: tile.keys.count - last) }
+      if let values { (values + last).update(repeating: 0, count: tile.width - last) }
     }
     return first..<last
   }
@@ -196,7 +175,7 @@ public final class TrainingAttention {
   private func transpose(
     _ matrix: FloatMatrix, into other: FloatMatrix, _ layout: AttentionLayout, _ engine: ComputeEngine
   ) {
-    let count = layout.segments.last?.keys.upperBound ?? 0
+    let count = layout.keyCount
     engine.pool.run((count + 15) / 16) { item, _ in
       matrix.transpose(item * 16..<min((item + 1) * 16, count), into: other)
     }
@@ -206,7 +185,7 @@ public final class TrainingAttention {
   private func addShares(
     _ shares: FloatMatrix, into sums: FloatMatrix, _ layout: AttentionLayout, _ engine: ComputeEngine
   ) {
-    engine.eachRow(layout.segments.last?.keys.upperBound ?? 0) { row in
+    engine.eachRow(layout.keyCount) { row in
       for head in 0..<heads / group {
         let target = sums.row(row) + head * size
         target.update(from: shares.row(row) + head * group * size, count: size)
@@ -217,37 +196,40 @@ public final class TrainingAttention {
     }
   }
 
-  private func tiles(of layout: AttentionLayout) -> [AttentionRows] {
+  private func tiles(of layout: AttentionLayout) -> [QueryTile] {
     layout.segments.flatMap { tiles(of: $0, layout) }
   }
 
-  private func tiles(of segment: AttentionSegment, _ layout: AttentionLayout) -> [AttentionRows] {
+  private func tiles(of segment: AttentionSegment, _ layout: AttentionLayout) -> [QueryTile] {
     stride(from: segment.queries.lowerBound, to: segment.queries.upperBound, by: Self.tileHeight).map { first in
       let last = min(first + Self.tileHeight, segment.queries.upperBound)
-      let start = segment.keys.lowerBound
-      let keys =
-        layout.visible(first, from: start).lowerBound..<layout.visible(last - 1, from: start).upperBound
-      return AttentionRows(queries: first..<last, keys: keys, segmentStart: start)
+      let (start, end) = (layout.visible(first, in: segment), layout.visible(last - 1, in: segment))
+      return QueryTile(
+        segment: segment, queries: first..<last, positions: start.lowerBound..<end.upperBound)
     }
   }
 
   /// Floats of the largest tile.
   private func scratchWidth(_ layout: AttentionLayout) -> Int {
-    Self.tileHeight * (layout.segments.map(\.keys.count).max() ?? 1)
+    Self.tileHeight * (layout.segments.map(\.keyCount).max() ?? 1)
   }
 }
 
 /// Neighbouring queries of a segment, and the keys that any of them sees.
-private struct AttentionRows {
+private struct QueryTile {
+  let segment: AttentionSegment
   let queries: Range<Int>
-  let keys: Range<Int>
-  let segmentStart: Int
-}
+  /// The keys' positions.
+  let positions: Range<Int>
+  /// Where the keys are.
+  let runs: [KeyRun]
+  /// How many keys.
+  var width: Int { positions.count }
 
-extension AttentionLayout {
-  /// The rows among the keys that `query`, of the segment whose keys start at `start`, sees.
-  fileprivate func visible(_ query: Int, from start: Int) -> Range<Int> {
-    let last = places[query] + 1
-    return max(start, window.map { last - $0 } ?? start)..<last
+  init(segment: AttentionSegment, queries: Range<Int>, positions: Range<Int>) {
+    self.segment = segment
+    self.queries = queries
+    self.positions = positions
+    runs = segment.runs(of: positions)
   }
 }

@@ -78,6 +78,8 @@ struct Finetune: ParsableCommand {
       try FinetuneRun(self, checkpoint, out: out ?? "").run()
     } catch DataError.interrupted {
       throw Failure("", code: 130)
+    } catch GradientError.stopped {
+      throw Failure("", code: 130)
     }
   }
 

@@ -12,6 +12,8 @@ import Training
 struct FinetuneDryRun {
   /// Examples shown of each stage.
   private static let examplesShown = 3
+  /// Seconds of a pass that is worth measuring twice.
+  private static let shortPass = 10.0
 
   private let plan: FinetunePlan
   private let engine: GradientEngine
@@ -50,8 +52,10 @@ struct FinetuneDryRun {
 
   private func steps(of stagePlan: StagePlan) -> String {
     let name = plan.stages.count > 1 ? "Stage \(stagePlan.stage.name): " : ""
+    let shared = stagePlan.sharedTokenCount
     return "\(name)\(Figure.count(stagePlan.steps)) steps, \(Figure.count(stagePlan.stepsPerEpoch)) an epoch, "
-      + "\(Figure.count(stagePlan.tokenCount)) tokens in all\n"
+      + "\(Figure.count(stagePlan.tokenCount)) tokens in all"
+      + (shared > 0 ? ", \(Figure.count(shared)) of them computed for another example anyway\n" : "\n")
   }
 
   private var memory: String {
@@ -68,21 +72,29 @@ struct FinetuneDryRun {
       """
   }
 
-  /// The time the run is likely to take: one sequence measured, and scaled up to all.
+  /// The time the run is likely to take: one sequence measured, and scaled up to the rows of all.
   private func time(_ plans: [StagePlan]) throws -> String {
     var plans = plans
     guard let sequence = plans[0].sequences(step: 0).first else { return "" }
     // The loss first: it brings the weights into memory, which would else count as the gradients' time.
-    let forward = try seconds { _ = try engine.loss(sequence) }
-    if hypnos_interrupted() { throw Failure("", code: 130) }
+    let forward = try seconds { _ = try engine.loss(sequence, isStopped: hypnos_interrupted) }
+    // The first pass waits for its memory too, which shows where passes are short: those are taken again.
+    var both = try secondsOfGradients(sequence)
+    if both < FinetuneDryRun.shortPass { both = try min(both, secondsOfGradients(sequence)) }
+    let rows = Double(max(1, sequence.rowCount))
+    let training = plans.reduce(0.0) { $0 + Double($1.rowCount) * both / rows }
+    let measuring = plans.reduce(0.0) { $0 + Double($1.heldOutRowCount) * forward / rows }
+    let speed = plans.reduce(0.0) { $0 + Double($1.tokenCount) } / max(1e-9, training)
+    return "Time: about \(Figure.duration(training + measuring)), at \(Figure.fixed(speed, 0)) tokens a second, if no "
+      + "stage ends early\n"
+  }
+
+  private func secondsOfGradients(_ sequence: PackedSequence) throws -> Double {
     var gradients = AdapterParameters(zerosLike: engine.parameters)
-    let both = try seconds { _ = try engine.accumulate(sequence, weight: 1, dropoutSeed: 0, into: &gradients) }
-    let tokens = Double(max(1, sequence.tokenCount))
-    let total = plans.reduce(0.0) {
-      $0 + Double($1.tokenCount) * both / tokens + Double($1.heldOutTokenCount) * forward / tokens
+    return try seconds {
+      _ = try engine.accumulate(
+        sequence, weight: 1, dropoutSeed: 0, into: &gradients, isStopped: hypnos_interrupted)
     }
-    return "Time: about \(Figure.duration(total)), at \(Figure.fixed(tokens / both, 0)) tokens a second, if no stage "
-      + "ends early\n"
   }
 
   private func seconds(_ body: () throws -> Void) rethrows -> Double {

@@ -30,6 +30,12 @@ struct FinetuneReport {
     if let peak = KernelText("/proc/self/status").bytes("VmHWM") {
       report.figures.append(.init("most memory, the mapped checkpoint included", Figure.bytes(peak)))
     }
+    let plans = plan.stages.map { StagePlan($0, settings: plan.settings) }
+    let shared = plans.reduce(0) { $0 + $1.sharedTokenCount }
+    if shared > 0 {
+      let all = plans.reduce(0) { $0 + $1.tokenCount }
+      report.figures.append(.init("of them computed for another example anyway", "\(100 * shared / all) %"))
+    }
     report.comparisons = try comparisons(adapterPath)
     try report.write(to: path)
     Output.complain("\(path): written; it quotes held-out questions and answers", prefix: "")

@@ -110,29 +110,34 @@ import Testing
     }
   }
 
-  /// Two segments, six query heads over two of keys and values, a window shorter than the longer segment.
+  /// Segments of which some begin with rows of others, six query heads over two of keys and values, a window shorter
+  /// than most of them.
   @Test(arguments: [nil, 3]) func attention(window: Int?) {
-    let (rows, heads, shared, size) = (9, 6, 2, 5)
-    let segments = [AttentionSegment(keys: 0..<6, queries: 0..<6), AttentionSegment(keys: 6..<9, queries: 6..<9)]
+    let (rows, heads, shared, size) = (14, 6, 2, 5)
+    let runs: [[Range<Int>]] = [[0..<6], [0..<4, 6..<9], [0..<4, 6..<7, 9..<11], [0..<2, 11..<12], [12..<14]]
+    let segments = runs.map { AttentionSegment(keys: $0, queries: $0[$0.count - 1]) }
     let layout = AttentionLayout(segments: segments, places: Array(0..<rows), window: window)
+    func seen(_ row: Int) -> ArraySlice<Int> {
+      let keys = runs.first { $0[$0.count - 1].contains(row) }!.flatMap(Array.init).prefix { $0 <= row }
+      return keys.suffix(window ?? keys.count)
+    }
     let (queryCount, keyCount) = (rows * heads * size, rows * shared * size)
     let x = numbers(queryCount + 2 * keyCount, seed: 12)
     let slopes = numbers(queryCount, seed: 13)
     let function: Function = { x in
       var result: [Double] = []
       for row in 0..<rows {
-        let start = max(row < 6 ? 0 : 6, window.map { row + 1 - $0 } ?? 0)
         for head in 0..<heads {
           func value(_ base: Int, _ key: Int, _ index: Int) -> Double {
             x[base + (key * shared + head / (heads / shared)) * size + index]
           }
-          let scores = (start...row).map { key in
+          let scores = seen(row).map { key in
             (0..<size).reduce(0.0) { $0 + x[(row * heads + head) * size + $1] * value(queryCount, key, $1) } * 0.4
           }
           let weights = scores.map { exp($0) }
           let sum = weights.reduce(0, +)
           result += (0..<size).map { index in
-            zip(start...row, weights).reduce(0) { $0 + $1.1 / sum * value(queryCount + keyCount, $1.0, index) }
+            zip(seen(row), weights).reduce(0) { $0 + $1.1 / sum * value(queryCount + keyCount, $1.0, index) }
           }
         }
       }

@@ -55,14 +55,15 @@ import Testing
 
   @Test func interruptedAnywhereItGoesOnToTheBit() throws {
     let expected = try Self.undisturbed()
-    for patience in [1, 2, 3, 5, 17] {
+    for patience in [61, 64, 71, 100] {
       let folder = try TemporaryFolder()
       var sittings = 0
       var outcome: TrainingOutcome?
       while outcome != .finished, sittings < 1000 {
         sittings += 1
         var asked = 0
-        // Every sitting ends after some more questions whether to stop: between sequences, looks and stages alike.
+        // Every sitting ends after some more questions whether to stop, between and within sequences, looks and stages.
+        // A step asks up to sixty.
         outcome = try Self.sit(at: folder.path) {
           asked += 1
           return asked > patience + sittings % 3
@@ -194,7 +195,7 @@ import Testing
     var asked = 0
     _ = try Self.sit(at: folder.path) {
       asked += 1
-      return asked > 8
+      return asked > 100
     }
     let begun = try RunFolder(path: folder.path)
     #expect(throws: RunError.alreadyBegun(folder: folder.path)) { try begun.checkIsUnused() }

@@ -33,25 +33,29 @@ final class ToyObjective: TrainingObjective {
     Float((Int(token) * 31 + index * 17) % 21 - 10) / 10
   }
 
+  /// Asks whether to stop before every target.
   func accumulate(
-    _ sequence: PackedSequence, weight: Float, dropoutSeed: UInt64, into gradients: inout AdapterParameters
+    _ sequence: PackedSequence, weight: Float, dropoutSeed: UInt64, into gradients: inout AdapterParameters,
+    isStopped: () -> Bool
   ) throws(GradientError) -> (loss: Double, targets: Int) {
     calls += 1
     // A little noise from the seed: a wrong seed after a resumption must show.
     let noise = 1 + Float(dropoutSeed % 1000) * 1e-5
     for token in sequence.targets {
+      if isStopped() { throw .stopped }
       forEachParameter { matrix, place, index in
         let pull = parameters.values[matrix][place] - Self.point(token, index)
         gradients.values[matrix][place] += weight * direction * noise * pull
       }
     }
-    let (loss, targets) = try loss(sequence)
+    let (loss, targets) = try loss(sequence, isStopped: isStopped)
     return (calls >= breaksAtCall ? .nan : loss, targets)
   }
 
-  func loss(_ sequence: PackedSequence) throws(GradientError) -> (loss: Double, targets: Int) {
+  func loss(_ sequence: PackedSequence, isStopped: () -> Bool) throws(GradientError) -> (loss: Double, targets: Int) {
     var sum = 0.0
     for token in sequence.targets {
+      if isStopped() { throw .stopped }
       forEachParameter { matrix, place, index in
         let distance = Double(parameters.values[matrix][place] - Self.point(token, index))
         sum += distance * distance / 2

@@ -61,7 +61,9 @@ import Testing
   @Test func looksAtTheHeldOutLossAndKeepsTheBest() throws {
     let objective = ToyObjective()
     var looks: [(step: Int, isBest: Bool)] = []
-    let run = TrainingRun(objective, stages: [ToyRun.stage(rate: 0.3)], settings: ToyRun.settings)
+    var settings = ToyRun.settings
+    settings.schedule = .constant
+    let run = TrainingRun(objective, stages: [ToyRun.stage(rate: 0.3)], settings: settings)
     var best: [[Float]] = []
     _ = try run.run(report: { event in
       if case .evaluated(let evaluation, let isBest) = event {

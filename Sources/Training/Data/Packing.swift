@@ -19,13 +19,17 @@ public struct PackedSequence: Sendable, Equatable {
 /// Puts examples into sequences.
 public struct Packing: Sendable {
   private let examples: [TrainingExample]
-  private let sequenceLength: Int
+  private let openings: Openings
+  /// Rows of a sequence: of that many tokens and one, the last predicts nothing.
+  private let room: Int
 
-  /// Packs `examples`, none of them longer than `sequenceLength`, into sequences of at most that many tokens.
+  /// Packs `examples`, none of them longer than `sequenceLength`, into sequences of fewer rows than that. Rows that
+  /// examples share count once, and those that share many meet.
   public init(_ examples: [TrainingExample], sequenceLength: Int) {
     precondition(examples.allSatisfy { $0.tokens.count <= sequenceLength }, "every example fits a sequence")
     self.examples = examples
-    self.sequenceLength = sequenceLength
+    openings = Openings(of: examples)
+    room = sequenceLength - 1
   }
 
   /// The sequences in the order of the examples' lengths, for measuring: the same every time.
@@ -40,20 +44,39 @@ public struct Packing: Sendable {
     return generator.shuffled(packed(order))
   }
 
-  /// First fit decreasing: the longest first, each into the first sequence with room; ties in the order given.
   private func packed(_ order: [Int]) -> [PackedSequence] {
-    let ranked = order.enumerated().sorted {
-      let (left, right) = (examples[$0.element].tokens.count, examples[$1.element].tokens.count)
-      return left != right ? left > right : $0.offset < $1.offset
+    var ranks = order
+    for (rank, index) in order.enumerated() { ranks[index] = rank }
+    return bundled(openings, ranks: ranks).map { bundle in
+      PackedSequence(segments: bundle.examples.map { examples[$0] })
     }
-    var room = RoomTree(count: ranked.count, room: sequenceLength)
-    var sequences: [[TrainingExample]] = []
-    for (_, index) in ranked {
-      let place = room.takeFirst(examples[index].tokens.count)
-      if place == sequences.count { sequences.append([]) }
-      sequences[place].append(examples[index])
+  }
+
+  /// The examples of `openings` in bundles that fit a sequence. Those of its groups, which share more, are bundled
+  /// first; such a bundle stays together. First fit decreasing: the most rows first, each into the first bundle with
+  /// room; ties in the order of `ranks`. They change who meets, and no bundle's size.
+  private func bundled(_ openings: Openings, ranks: [Int]) -> [Bundle] {
+    let single = openings.examples.map { Bundle(examples: [$0], rows: examples[$0].rowCount) }
+    let parts = single + openings.groups.flatMap { bundled($0, ranks: ranks) }
+    let ranked = parts.sorted {
+      $0.rows != $1.rows ? $0.rows > $1.rows : ranks[$0.examples[0]] < ranks[$1.examples[0]]
     }
-    return sequences.map(PackedSequence.init(segments:))
+    var free = RoomTree(count: ranked.count, room: room - openings.length)
+    var bundles: [Bundle] = []
+    for part in ranked {
+      let rows = part.rows - openings.length
+      let place = free.takeFirst(rows)
+      if place == bundles.count { bundles.append(Bundle(examples: [], rows: openings.length)) }
+      bundles[place].examples += part.examples
+      bundles[place].rows += rows
+    }
+    return bundles
+  }
+
+  /// Examples that go into one sequence, and the rows they take.
+  private struct Bundle {
+    var examples: [Int]
+    var rows: Int
   }
 }
 
@@ -64,7 +87,7 @@ private struct RoomTree {
   /// `most[1]` is the root, the children of `n` are `2n` and `2n + 1`, and the leaves come last.
   private var most: [Int]
 
-  /// `count` empty sequences with `room` tokens each.
+  /// `count` empty sequences with `room` rows each.
   init(count: Int, room: Int) {
     var leaves = 1
     while leaves < count { leaves *= 2 }

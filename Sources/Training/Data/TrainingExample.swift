@@ -25,6 +25,10 @@ public struct TrainingExample: Sendable, Equatable {
   public let lossMask: [Bool]
   /// How many tokens are targets.
   public let targetCount: Int
+  /// How many of its tokens are rows to compute: each predicts the next, so that nothing from the last target on is one.
+  let rowCount: Int
+  /// How many of these rows, from the first on, predict no target.
+  let openingCount: Int
   /// Where it was read.
   public let source: Source
   /// What the held-out split goes by. All examples of one dialogue share it.
@@ -44,5 +48,11 @@ public struct TrainingExample: Sendable, Equatable {
     self.source = source
     self.splitKey = splitKey
     targetCount = lossMask.count { $0 }
+    rowCount = lossMask.lastIndex(of: true) ?? 0
+    openingCount = (lossMask.firstIndex(of: true) ?? 1) - 1
   }
+
+  /// The tokens before the row that predicts the first target. Their rows are the same in every example that begins
+  /// with them, whatever it goes on to say.
+  var opening: ArraySlice<Int32> { tokens[..<openingCount] }
 }

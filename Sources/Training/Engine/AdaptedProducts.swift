@@ -19,7 +19,8 @@ struct Dropout {
   /// What the choice follows from.
   let seed: UInt64
 
-  /// The key of the choice in row `row` of the input of `target`.
+  /// The key of the choice in row `row` of the input of `target`. A row that several examples share has one choice for
+  /// all of them.
   func key(_ target: AdapterTarget, row: Int) -> UInt64 {
     let place = Projection.allCases.firstIndex(of: target.projection) ?? 0
     let stream = SplitMix64.mixed(seed &+ UInt64(target.layer * Projection.allCases.count + place + 1))

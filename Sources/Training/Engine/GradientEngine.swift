@@ -5,8 +5,8 @@ import Model
 
 /// Computes losses and gradients of an adapter beside its base, y = W x + scale * B (A x). Products with the base's
 /// weights take their inputs to about 16 bits, backward ones the weights' own values in float32; everything else is
-/// float32 too. Results do not depend on the number of threads, on what else is in a sequence, or on whether
-/// activations were kept.
+/// float32 too. Results do not depend on the number of threads, on what else is in a sequence, shared rows included, or
+/// on whether activations were kept; only the order in which gradients are summed up follows the sequence.
 public final class GradientEngine {
   /// The base.
   public let checkpoint: Checkpoint
@@ -91,16 +91,21 @@ public final class GradientEngine {
   /// the sum without the weight and the number of targets. A sequence without targets adds nothing. A loss that is
   /// not finite is returned as it is; the gradients are then of no use.
   ///
-  /// - Parameter dropoutSeed: what the dropped values follow from; a step's own, so that a run can be repeated.
+  /// - Parameters:
+  ///   - dropoutSeed: what the dropped values follow from; a step's own, so that a run can be repeated.
+  ///   - isStopped: asked before every layer. When it says yes, `GradientError.stopped` is thrown and the gradients
+  ///     are of no use.
   public func accumulate(
-    _ sequence: PackedSequence, weight: Float, dropoutSeed: UInt64, into gradients: inout AdapterParameters
+    _ sequence: PackedSequence, weight: Float, dropoutSeed: UInt64, into gradients: inout AdapterParameters,
+    isStopped: () -> Bool = { false }
   ) throws(GradientError) -> (loss: Double, targets: Int) {
     precondition(gradients.matrices == parameters.matrices, "the adapter's shapes")
     let pass = try pass(over: sequence, Dropout(probability: dropout, seed: dropoutSeed))
     guard !pass.rows.targets.isEmpty else { return (0, 0) }
-    forward(pass, isKeeping: true)
+    try forward(pass, isKeeping: true, isStopped)
     let loss = head.loss(pass, residual: residuals[residuals.count - 1], gradientWeight: weight)
     for (place, layer) in layers[lowestLayer...].enumerated().reversed() {
+      if isStopped() { throw .stopped }
       let activations = activations(place)
       // What passed through last is still there.
       if place < recomputedLayers - 1 {
@@ -112,11 +117,13 @@ public final class GradientEngine {
     return (loss, pass.rows.targets.count)
   }
 
-  /// The cross-entropy summed over the targets, nothing dropped, and the number of targets.
-  public func loss(_ sequence: PackedSequence) throws(GradientError) -> (loss: Double, targets: Int) {
+  /// The cross-entropy summed over the targets, nothing dropped, and the number of targets. `isStopped` as above.
+  public func loss(
+    _ sequence: PackedSequence, isStopped: () -> Bool = { false }
+  ) throws(GradientError) -> (loss: Double, targets: Int) {
     let pass = try pass(over: sequence, Dropout(probability: 0, seed: 0))
     guard !pass.rows.targets.isEmpty else { return (0, 0) }
-    forward(pass, isKeeping: false)
+    try forward(pass, isKeeping: false, isStopped)
     return (head.loss(pass, residual: residuals[0], gradientWeight: nil), pass.rows.targets.count)
   }
 
@@ -142,10 +149,8 @@ public final class GradientEngine {
   }
 
   private func pass(over sequence: PackedSequence, _ dropout: Dropout) throws(GradientError) -> SequencePass {
-    guard sequence.tokenCount <= sequenceLength else {
-      throw .tooLong(tokens: sequence.tokenCount, limit: sequenceLength)
-    }
     let rows = SequenceRows(sequence)
+    guard rows.count < sequenceLength else { throw .tooLong(rows: rows.count, limit: sequenceLength - 1) }
     for token in rows.tokens + rows.targets where !(0..<checkpoint.vocabularySize).contains(Int(token)) {
       throw .token(token, vocabulary: checkpoint.vocabularySize)
     }
@@ -159,9 +164,10 @@ public final class GradientEngine {
   }
 
   /// All layers; `isKeeping` what the backward pass needs, else everything in the first residual.
-  private func forward(_ pass: SequencePass, isKeeping: Bool) {
+  private func forward(_ pass: SequencePass, isKeeping: Bool, _ isStopped: () -> Bool) throws(GradientError) {
     pass.embed(into: residuals[0])
     for layer in layers {
+      if isStopped() { throw .stopped }
       let place = layer.index - lowestLayer
       guard isKeeping, place >= 0 else {
         pass.forward(layer, input: residuals[0], keeping: passing, output: residuals[0])

@@ -11,10 +11,12 @@ public enum GradientError: Error, CustomStringConvertible, Sendable {
   case model(ModelError)
   /// Even with every activation recomputed it takes more than is allowed; sizes in bytes.
   case memory(needed: Int, limit: Int, sequenceLength: Int)
-  /// A sequence with more tokens than the engine has room for.
-  case tooLong(tokens: Int, limit: Int)
+  /// A sequence with more rows to compute than the engine has room for.
+  case tooLong(rows: Int, limit: Int)
   /// A token that is not in the vocabulary.
   case token(Int32, vocabulary: Int)
+  /// Someone asked to stop while it was under way.
+  case stopped
 
   /// What happened and what to do.
   public var description: String {
@@ -25,10 +27,11 @@ public enum GradientError: Error, CustomStringConvertible, Sendable {
     case .memory(let needed, let limit, let sequenceLength):
       return "training on sequences of \(sequenceLength) tokens takes \(mebibytes(needed)) of memory, and "
         + "\(mebibytes(limit)) are allowed; use shorter sequences, a smaller rank or more memory"
-    case .tooLong(let tokens, let limit):
-      return "a sequence has \(tokens) tokens, but there is room for \(limit); train with longer sequences"
+    case .tooLong(let rows, let limit):
+      return "a sequence has \(rows) tokens to compute, but there is room for \(limit); train with longer sequences"
     case .token(let token, let vocabulary):
       return "token \(token) is not in the vocabulary of \(vocabulary); the data were made for another model"
+    case .stopped: return "stopped"
     }
   }
 

@@ -1,5 +1,7 @@
 // Which rows of a packed sequence are computed. A row is a token and predicts the next one, so a segment's last token
-// is no row, and nothing behind its last target matters to the loss.
+// is no row, and nothing behind its last target matters to the loss. What segments begin with alike, such as a system
+// prompt or a document, is computed once: a row depends on the tokens up to its own and nothing else, so the others
+// attend to it as to their own and add to its gradients. Only rows that predict no target are shared.
 import Compute
 
 /// The rows of one sequence.
@@ -8,24 +10,33 @@ struct SequenceRows {
   private(set) var tokens: [Int32] = []
   /// Its position in its segment.
   private(set) var positions: [Int] = []
-  /// The rows of each segment that has targets.
-  private(set) var segments: [Range<Int>] = []
   /// The rows whose next token is a target, ascending.
   private(set) var targetRows: [Int] = []
   /// Those next tokens.
   private(set) var targets: [Int32] = []
+  /// For each segment that has targets the rows of its positions, in runs of neighbours; the last is its own.
+  private var segments: [[Range<Int>]] = []
 
   init(_ sequence: PackedSequence) {
-    for segment in sequence.segments {
-      guard let last = segment.lossMask.lastIndex(of: true) else { continue }
-      let first = tokens.count
-      tokens += segment.tokens[..<last]
-      positions += 0..<last
-      segments.append(first..<first + last)
-      for index in 1...last where segment.lossMask[index] {
-        targetRows.append(first + index - 1)
-        targets.append(segment.tokens[index])
-      }
+    let examples = sequence.segments.filter { $0.targetCount > 0 }
+    for (index, shared) in Openings.ordered(examples) { add(examples[index], sharing: shared) }
+  }
+
+  /// Adds a segment whose first `shared` rows are those of the one before it.
+  private mutating func add(_ example: TrainingExample, sharing shared: Int) {
+    var runs: [Range<Int>] = []
+    var position = 0
+    for run in segments.last ?? [] where position < shared {
+      runs.append(run.prefix(shared - position))
+      position += run.count
+    }
+    let first = tokens.count
+    tokens += example.tokens[shared..<example.rowCount]
+    positions += shared..<example.rowCount
+    segments.append(runs + [first..<tokens.count])
+    for row in example.openingCount..<example.rowCount where example.lossMask[row + 1] {
+      targetRows.append(first + row - shared)
+      targets.append(example.tokens[row + 1])
     }
   }
 
@@ -34,8 +45,8 @@ struct SequenceRows {
 
   /// Attention of all rows.
   func layout(window: Int?) -> AttentionLayout {
-    AttentionLayout(
-      segments: segments.map { AttentionSegment(keys: $0, queries: $0) }, places: Array(0..<count), window: window)
+    let parts = segments.map { AttentionSegment(keys: $0, queries: $0[$0.count - 1]) }
+    return AttentionLayout(segments: parts, places: Array(0..<count), window: window)
   }
 
   /// Attention in which only the target rows have queries.
@@ -43,9 +54,17 @@ struct SequenceRows {
     var (next, parts) = (0, [AttentionSegment]())
     for segment in segments {
       let first = next
-      while next < targetRows.count, targetRows[next] < segment.upperBound { next += 1 }
+      while next < targetRows.count, targetRows[next] < segment[segment.count - 1].upperBound { next += 1 }
       parts.append(AttentionSegment(keys: segment, queries: first..<next))
     }
     return AttentionLayout(segments: parts, places: targetRows, window: window)
   }
+}
+
+extension PackedSequence {
+  /// Rows that are computed for the sequence.
+  public var rowCount: Int { SequenceRows(self).count }
+
+  /// Tokens that are not computed again because another segment begins with them too.
+  public var sharedTokenCount: Int { segments.reduce(0) { $0 + $1.rowCount } - rowCount }
 }

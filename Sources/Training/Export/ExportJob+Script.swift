@@ -149,7 +149,8 @@ extension ExportJob {
             max_grad_norm=settings["gradient_clipping"], seed=settings["seed"], data_seed=settings["seed"],
             bf16=on_gpu and torch.cuda.is_bf16_supported(), use_cpu=not on_gpu,
             ddp_backend="gloo" if processes > 1 and not on_gpu else None, ddp_find_unused_parameters=False,
-            logging_steps=1 if steps < 100 else 10, save_strategy="epoch", save_total_limit=2,
+            logging_steps=1 if steps < 100 else 10, save_strategy="steps",
+            save_steps=max(1, steps // 20), save_total_limit=2,
             report_to="none", remove_unused_columns=False, **recomputing)
 
 
@@ -158,7 +159,7 @@ extension ExportJob {
         parser.add_argument("--base", required=True, help="folder with the base checkpoint, not quantized")
         parser.add_argument("--output", default=str(HERE / "adapter"), help="folder for the adapter")
         parser.add_argument("--recompute", action="store_true", help="recompute activations, to save memory")
-        parser.add_argument("--resume", action="store_true", help="go on from the last finished epoch")
+        parser.add_argument("--resume", action="store_true", help="go on from the last state saved")
         options = parser.parse_args()
 
         job = json.loads((HERE / "job.json").read_text(encoding="utf-8"))
@@ -232,8 +233,8 @@ extension ExportJob {
         accelerate config
         accelerate launch train.py --base FOLDER
 
-    `--recompute` saves memory, `--resume` goes on from the last finished epoch, `--output` names another folder than
-    `adapter`.
+    `--recompute` saves memory, `--output` names another folder than `adapter`. The state is saved twenty times a stage;
+    after an interruption the same command with `--resume` goes on from the last one, in the stage it was.
 
     ## Afterwards
 

@@ -28,6 +28,8 @@ public struct RunIdentity: Sendable, Equatable {
     add("steps between evaluations", settings.evaluationInterval.map { "\($0)" } ?? "a quarter of an epoch")
     add("patience", settings.patience)
     add("seed", settings.seed)
+    // Which examples meet in a sequence; earlier versions had another way.
+    add("packing", "by beginnings")
     add("stages", stages.map(\.name).joined(separator: ", "))
     for stage in stages {
       add("epochs of \(stage.name)", stage.epochs)

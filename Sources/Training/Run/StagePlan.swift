@@ -17,6 +17,8 @@ public struct StagePlan {
   private let settings: TrainingSettings
   private let packing: Packing
   private let evaluationInterval: Int
+  /// Rows of one epoch, and the tokens of it that share another's.
+  private let epochRows: Int, epochSharedTokens: Int
   private var epoch: (number: Int, sequences: [PackedSequence])?
 
   /// The steps of `stage`.
@@ -25,8 +27,10 @@ public struct StagePlan {
     self.settings = settings
     packing = Packing(stage.training, sequenceLength: settings.sequenceLength)
     // Any epoch's sequences are as many.
-    let sequences = packing.sequences().count
-    stepsPerEpoch = max(1, (sequences + settings.sequencesPerStep - 1) / settings.sequencesPerStep)
+    let sequences = packing.sequences()
+    epochRows = sequences.reduce(0) { $0 + $1.rowCount }
+    epochSharedTokens = sequences.reduce(0) { $0 + $1.sharedTokenCount }
+    stepsPerEpoch = max(1, (sequences.count + settings.sequencesPerStep - 1) / settings.sequencesPerStep)
     let wanted = (stage.epochs * Double(stepsPerEpoch)).rounded(.up)
     steps = Int(min(max(1, wanted), Double(StagePlan.stepLimit)))
     heldOut = Packing(stage.heldOut, sequenceLength: settings.sequenceLength).sequences()
@@ -57,14 +61,21 @@ public struct StagePlan {
   }
 
   /// Tokens of all its steps, the last epoch's by its part.
-  public var tokenCount: Int {
-    let epochTokens = stage.training.reduce(0) { $0 + $1.tokens.count }
-    return Int(Double(epochTokens) * Double(steps) / Double(stepsPerEpoch))
+  public var tokenCount: Int { inAllSteps(stage.training.reduce(0) { $0 + $1.tokens.count }) }
+
+  /// About how many of them are computed for another example with the same beginning; who meets changes a little from
+  /// epoch to epoch.
+  public var sharedTokenCount: Int { inAllSteps(epochSharedTokens) }
+
+  /// About how many rows are computed with gradients.
+  public var rowCount: Int { inAllSteps(epochRows) }
+
+  /// Rows of all looks at the held-out loss.
+  public var heldOutRowCount: Int {
+    let looks = (0...steps).count(where: evaluates(after:))
+    return looks * heldOut.reduce(0) { $0 + $1.rowCount }
   }
 
-  /// Tokens of all looks at the held-out loss.
-  public var heldOutTokenCount: Int {
-    let looks = (0...steps).count(where: evaluates(after:))
-    return looks * heldOut.reduce(0) { $0 + $1.tokenCount }
-  }
+  /// What there is `count` of in an epoch.
+  private func inAllSteps(_ count: Int) -> Int { Int(Double(count) * Double(steps) / Double(stepsPerEpoch)) }
 }

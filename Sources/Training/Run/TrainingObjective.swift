@@ -8,12 +8,15 @@ public protocol TrainingObjective: AnyObject {
 
   /// Adds the gradients of the loss, summed over the targets of `sequence` and times `weight`, to `gradients`. Returns
   /// the sum without the weight, in nats, and the number of targets. What dropout takes follows from `dropoutSeed`.
+  /// Throws `GradientError.stopped` soon after `isStopped`; the gradients are then of no use.
   func accumulate(
-    _ sequence: PackedSequence, weight: Float, dropoutSeed: UInt64, into gradients: inout AdapterParameters
+    _ sequence: PackedSequence, weight: Float, dropoutSeed: UInt64, into gradients: inout AdapterParameters,
+    isStopped: () -> Bool
   ) throws(GradientError) -> (loss: Double, targets: Int)
 
-  /// The loss summed over the targets of `sequence`, without dropout, and the number of targets.
-  func loss(_ sequence: PackedSequence) throws(GradientError) -> (loss: Double, targets: Int)
+  /// The loss summed over the targets of `sequence`, without dropout, and the number of targets. Throws
+  /// `GradientError.stopped` soon after `isStopped`.
+  func loss(_ sequence: PackedSequence, isStopped: () -> Bool) throws(GradientError) -> (loss: Double, targets: Int)
 }
 
 extension GradientEngine: TrainingObjective {}

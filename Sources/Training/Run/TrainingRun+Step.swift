@@ -10,9 +10,9 @@ extension TrainingRun {
     for index in gradients.values.indices { gradients.values[index].setAll(to: 0) }
     var sum = 0.0
     for (index, sequence) in sequences.enumerated() {
-      if isStopped() { throw Stopped() }
       sum += try objective.accumulate(
-        sequence, weight: 1 / Float(max(1, targets)), dropoutSeed: dropoutSeed(of: index), into: &gradients
+        sequence, weight: 1 / Float(max(1, targets)), dropoutSeed: dropoutSeed(of: index), into: &gradients,
+        isStopped: isStopped
       ).loss
       report(.sequence(done: index + 1, of: sequences.count))
     }
@@ -64,8 +64,7 @@ extension TrainingRun {
     let sequences = plan.heldOut
     var sum = (loss: 0.0, targets: 0)
     for (index, sequence) in sequences.enumerated() {
-      if isStopped() { throw Stopped() }
-      let part = try objective.loss(sequence)
+      let part = try objective.loss(sequence, isStopped: isStopped)
       sum = (sum.loss + part.loss, sum.targets + part.targets)
       report(.evaluating(done: index + 1, of: sequences.count))
     }

@@ -1,6 +1,6 @@
 // The training loop. What comes next is always told from the progress alone: a look at the held-out loss, a step, the
 // end of a stage. So a run that was stopped anywhere goes on as if nothing had happened. It prints nothing, and asks
-// between sequences whether to stop; what is not finished then is done anew.
+// again and again whether to stop; a step or a look that is not finished then is done anew.
 import Glibc
 import Text
 
@@ -53,7 +53,7 @@ public final class TrainingRun<Objective: TrainingObjective> {
         try advance(isStopped, report)
         saveIfDue(report)
       }
-    } catch is Stopped {
+    } catch GradientError.stopped {
       try save(report)
       return .interrupted(step: progress.totalSteps)
     } catch let failure as Failed {
@@ -70,7 +70,7 @@ public final class TrainingRun<Objective: TrainingObjective> {
 
   /// Does what comes next.
   private func advance(_ isStopped: () -> Bool, _ report: (TrainingEvent) -> Void) throws {
-    if isStopped() { throw Stopped() }
+    if isStopped() { throw GradientError.stopped }
     if needsEvaluation {
       try evaluate(isStopped, report)
     } else if progress.step >= plan.steps || isOutOfPatience {
@@ -111,9 +111,6 @@ public final class TrainingRun<Objective: TrainingObjective> {
       name: plan.stage.name, index: progress.stage, count: plans.count, steps: plan.steps,
       stepsPerEpoch: plan.stepsPerEpoch, done: progress.step, heldOutSequences: plan.heldOut.count)
   }
-
-  /// Someone asked to stop.
-  struct Stopped: Error {}
 
   /// Training has failed at a step of the run.
   struct Failed: Error {
