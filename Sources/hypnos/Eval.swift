@@ -20,7 +20,8 @@ struct EvalMeasure: ParsableCommand {
     discussion: """
       What a --task file holds is told from its rows: choice questions by log-likelihood, questions with answers by \
       generating and comparing, texts by perplexity. Layouts: this program's own, CMExam, MedMCQA, CMB, AnesBench, \
-      Self-Instruct. Values have 95 % bootstrap intervals.
+      Self-Instruct. Values have 95 % bootstrap intervals. With --json a run that was interrupted goes on with the same \
+      command.
       """)
 
   @OptionGroup var model: ModelOptions
@@ -81,11 +82,14 @@ struct EvalMeasure: ParsableCommand {
   @Option(help: "The --json file of another run, to compare with item by item.")
   var compare: String?
 
-  @Option(help: "Write the run, every item's result included.")
+  @Option(help: "Write the run, every item's result included; results on their way are kept beside it in FILE.partial.")
   var json: String?
 
   @Option(help: "Write a page with the results.")
   var report: String?
+
+  @Flag(help: "Throw away the results of a run that was interrupted.")
+  var force = false
 
   @Flag(help: .hidden)
   var noSharedCache = false
@@ -101,12 +105,12 @@ struct EvalMeasure: ParsableCommand {
     if let limit, limit < 1 { throw ValidationError("--limit \(limit): it can be 1 or more") }
     if let stride, stride < 1 { throw ValidationError("--stride \(stride): it can be 1 or more") }
     let inputs = task + loss + perplexity + [shotsFrom, answers, compare, against].compactMap { $0 }
-    for path in [json, report].compactMap({ $0 }) {
+    for path in [json, json.map { $0 + ".partial" }, report].compactMap({ $0 }) {
       guard !inputs.contains(path), !path.isEmpty else {
         throw ValidationError("\(path) is named twice; inputs and outputs must be different files")
       }
     }
-    if let json, json == report { throw ValidationError("\(json) is named twice; --json and --report are two files") }
+    if let json, [json, json + ".partial"].contains(report) { throw ValidationError("\(json) is named twice; --json and --report are two files") }
   }
 
   mutating func run() throws { try EvalRun(self).run() }

@@ -30,22 +30,27 @@ struct EvalRun {
     for index in tasks.indices { try bench?.check(&tasks[index]) }
     try refuseProblems(tasks)
     let judge = try EvalJudge(command)
+    let outcomes = try EvalJournal(command).open(tasks, bench, judge)
     let line = LiveLine()
+    if outcomes.taken > 0 { line.say("Going on behind \(outcomes.taken) items of the run that was interrupted.") }
     hypnos_install_stop_handler("\nStopping; again to stop at once.\n")
     var results: [TaskResult] = []
     do {
-      for task in tasks {
-        results.append(try measured(task, bench, judge, line))
+      for (number, task) in tasks.enumerated() {
+        results.append(try measured(task, number: number, outcomes, bench, judge, line))
         if hypnos_interrupted() && results.count < tasks.count { throw Interrupted() }
       }
     } catch is Interrupted {
       line.erase()
       try Output.write(results.map(\.text).joined(separator: "\n"))
-      throw Failure(
-        "interrupted; \(results.count) of \(tasks.count) tasks were finished, and no file was written", code: 130)
+      let rest =
+        EvalJournal(command).path.map { "the results so far are in \($0), the same command goes on" }
+        ?? "nothing is kept without --json"
+      throw Failure("interrupted; \(results.count) of \(tasks.count) tasks were finished; \(rest)", code: 130)
     }
     line.erase()
     try finish(results, bench, other)
+    outcomes.remove()
   }
 
   private func finish(_ results: [TaskResult], _ bench: EvalTasks?, _ other: EvaluationFile?) throws {
@@ -132,24 +137,31 @@ extension EvalRun {
 
   // MARK: Measuring
 
-  private func measured(_ task: Task, _ bench: EvalTasks?, _ judge: EvalJudge?, _ line: LiveLine) throws -> TaskResult {
-    let outcomes: [ItemOutcome]
+  private func measured(
+    _ task: Task, number: Int, _ outcomes: RunOutcomes, _ bench: EvalTasks?, _ judge: EvalJudge?, _ line: LiveLine
+  ) throws -> TaskResult {
     if let path = command.answers, task.kind == .answers {
-      let given = try AnswerFile(path: path)
-      outcomes = task.file.items.map { item in
-        let answer = given.answers[item.id]?.text ?? ""
-        return ItemOutcome(
-          item, .answer(AnswerOutcome(question: item.fullQuestion, reference: item.reference, answer: answer)))
-      }
+      try take(AnswerFile(path: path), task, number: number, outcomes)
     } else {
-      outcomes = try bench?.outcomes(of: task, line) ?? []
+      try bench?.measure(task, number: number, outcomes, line)
     }
+    try judge?.judge(task, number: number, outcomes, line)
     let language = command.language ?? task.file.language
     return TaskResult(
       path: task.file.path, layout: task.file.layout.rawValue, kind: task.kind, language: language,
       settings: settings(of: task.kind, language), leftOut: task.file.problems.count,
-      outcomes: try judge?.judged(outcomes, path: task.file.path, line) ?? outcomes, measure: measure(language),
-      bootstrap: bootstrap)
+      outcomes: outcomes[number].compactMap { $0 }, measure: measure(language), bootstrap: bootstrap)
+  }
+
+  /// Takes the answers that were given for those of the model.
+  private func take(_ given: AnswerFile, _ task: Task, number: Int, _ outcomes: RunOutcomes) throws {
+    let open = task.file.items.enumerated().filter { outcomes[number][$0.offset] == nil }
+    try outcomes.keep(
+      open.map { place, item in
+        let answer = AnswerOutcome(
+          question: item.fullQuestion, reference: item.reference, answer: given.answers[item.id]?.text ?? "")
+        return (place, ItemOutcome(item, .answer(answer)))
+      }, of: number)
   }
 
   private func measure(_ language: JudgedLanguage) -> AnswerMeasure {

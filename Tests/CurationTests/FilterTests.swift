@@ -1,4 +1,5 @@
 // What is kept and why, how well scores part rows, and a filtering that is taken up again.
+import Common
 import Evaluation
 import Foundation
 import Generation
@@ -131,11 +132,11 @@ import Testing
       #expect(throws: Interrupted.self) {
         try makeFilter(folder).score(journalPath: path, isCancelled: { true })
       }
-      #expect(throws: CurationError.otherRun(path: path, differences: ["judge"])) {
+      #expect(throws: JournalError.otherRun(path: path, differences: ["judge"])) {
         try makeFilter(folder, judges: 2).score(journalPath: path)
       }
       try Data("not ours\n".utf8).write(to: URL(filePath: path))
-      #expect(throws: CurationError.notOurs(path: path, line: 1)) { try makeFilter(folder).score(journalPath: path) }
+      #expect(throws: JournalError.notOurs(path: path, line: 1)) { try makeFilter(folder).score(journalPath: path) }
       #expect(try makeFilter(folder).score(journalPath: path, isForced: true).count == 40)
     }
   }

@@ -81,6 +81,46 @@ import Testing
     #expect(try Hypnos.run("eval", "-m", model, "--task", task, "--shots", "2").status == 2)
   }
 
+  @Test func anInterruptedRunGoesOnToTheSameBytes() throws {
+    let task = try write(
+      "qa.jsonl", (0..<300).map { #"{"id": "\#($0)", "question": "why \#($0)?", "answer": "because \#($0)"}"# })
+    let letters = try choices()
+    func arguments(_ json: String, _ more: String...) -> [String] {
+      ["eval", "-m", model, "--task", letters, task, "--max-tokens", "64", "--resamples", "100", "--json", json] + more
+    }
+    func run(_ arguments: [String]) throws -> Outcome {
+      let program = try PipedProgram(arguments)
+      program.closeInput()
+      return try program.finish()
+    }
+    let (whole, broken) = (folder.path + "/whole.json", folder.path + "/broken.json")
+    let partial = broken + ".partial"
+    #expect(try run(arguments(whole)).status == 0)
+    #expect(!FileManager.default.fileExists(atPath: whole + ".partial"))
+
+    let program = try PipedProgram(arguments(broken))
+    program.closeInput()
+    func kept() -> String { (try? String(contentsOfFile: partial, encoding: .utf8)) ?? "" }
+    let deadline = Deadline()
+    while kept().split(separator: "\n").count < 12, !deadline.hasPassed { usleep(1000) }
+    program.send(SIGINT)
+    let stopped = try program.finish()
+    #expect(stopped.status == 130 && stopped.output.contains("8 items, choice"))
+    #expect(
+      stopped.errors.contains(
+        "interrupted; 1 of 2 tasks were finished; the results so far are in \(partial), the same command goes on"))
+    #expect(try FileManager.default.attributesOfItem(atPath: partial)[.posixPermissions] as? Int == 0o600)
+    #expect(!FileManager.default.fileExists(atPath: broken))
+
+    let other = try run(arguments(broken, "--by", "text"))
+    #expect(other.status == 1 && other.errors.contains("\(partial): begun with another --by; give the same again"))
+    try kept().dropLast(9).write(toFile: partial, atomically: false, encoding: .utf8)
+    let resumed = try run(arguments(broken))
+    #expect(resumed.status == 0 && resumed.errors.contains("items of the run that was interrupted"))
+    #expect(!FileManager.default.fileExists(atPath: partial))
+    #expect(try Data(contentsOf: URL(filePath: broken)) == Data(contentsOf: URL(filePath: whole)))
+  }
+
   @Test func ratingSheets() throws {
     let files = try ["a", "b"].map { try write("\($0).jsonl", [#"{"id": "1", "answer": "answer"}"#]) }
     let out = folder.path + "/study"
