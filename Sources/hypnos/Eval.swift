@@ -110,7 +110,9 @@ struct EvalMeasure: ParsableCommand {
         throw ValidationError("\(path) is named twice; inputs and outputs must be different files")
       }
     }
-    if let json, [json, json + ".partial"].contains(report) { throw ValidationError("\(json) is named twice; --json and --report are two files") }
+    if let json, let report, [json, json + ".partial"].contains(report) {
+      throw ValidationError("\(report) is named twice; --json and --report are two files")
+    }
   }
 
   mutating func run() throws { try EvalRun(self).run() }
