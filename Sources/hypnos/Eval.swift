@@ -53,8 +53,14 @@ struct EvalMeasure: ParsableCommand {
   @Option(help: "zh or en: the language of the metrics, and of bilingual rows; told from the text without.")
   var language: JudgedLanguage?
 
-  @Option(help: "Whose ROUGE: rouge-chinese or rouge-score; by the language without.")
+  @Option(help: "Whose ROUGE: rouge-chinese, rouge-score or rouge; by the language without.")
   var rouge: RougeConvention?
+
+  @Option(
+    help: ArgumentHelp(
+      "Compare Chinese answers by words instead of characters: a dictionary in the format of jieba's dict.txt.",
+      valueName: "dictionary"))
+  var words: String?
 
   @Option(help: "Answers that were given elsewhere, JSONL with id and answer, instead of generated ones.")
   var answers: String?
@@ -104,7 +110,7 @@ struct EvalMeasure: ParsableCommand {
     guard maxTokens >= 1 else { throw ValidationError("--max-tokens \(maxTokens): it can be 1 or more") }
     if let limit, limit < 1 { throw ValidationError("--limit \(limit): it can be 1 or more") }
     if let stride, stride < 1 { throw ValidationError("--stride \(stride): it can be 1 or more") }
-    let inputs = task + loss + perplexity + [shotsFrom, answers, compare, against].compactMap { $0 }
+    let inputs = task + loss + perplexity + [shotsFrom, answers, compare, against, words].compactMap { $0 }
     for path in [json, json.map { $0 + ".partial" }, report].compactMap({ $0 }) {
       guard !inputs.contains(path), !path.isEmpty else {
         throw ValidationError("\(path) is named twice; inputs and outputs must be different files")

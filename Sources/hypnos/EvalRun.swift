@@ -10,10 +10,13 @@ import Model
 struct EvalRun {
   private let command: EvalMeasure
   private let bootstrap: Bootstrap
+  private let words: WordDictionary?
 
-  init(_ command: EvalMeasure) {
+  /// Reads the dictionary, if `command` names one.
+  init(_ command: EvalMeasure) throws {
     self.command = command
     bootstrap = command.intervals.bootstrap
+    words = try command.words.map { try WordDictionary(path: $0) }
   }
 
   /// A task as it was asked for.
@@ -29,6 +32,9 @@ struct EvalRun {
     let bench = try needsModel ? EvalTasks(command) : nil
     for index in tasks.indices { try bench?.check(&tasks[index]) }
     try refuseProblems(tasks)
+    if let path = command.words, !tasks.contains(where: { $0.kind == .answers && language($0) == .chinese }) {
+      throw Failure("--words \(path): no task asks for answers in Chinese", code: 2)
+    }
     let judge = try EvalJudge(command)
     let outcomes = try EvalJournal(command).open(tasks, bench, judge)
     let line = LiveLine()
@@ -146,7 +152,7 @@ extension EvalRun {
       try bench?.measure(task, number: number, outcomes, line)
     }
     try judge?.judge(task, number: number, outcomes, line)
-    let language = command.language ?? task.file.language
+    let language = language(task)
     return TaskResult(
       path: task.file.path, layout: task.file.layout.rawValue, kind: task.kind, language: language,
       settings: settings(of: task.kind, language), leftOut: task.file.problems.count,
@@ -164,8 +170,11 @@ extension EvalRun {
       }, of: number)
   }
 
+  /// The language of a task's metrics.
+  private func language(_ task: Task) -> JudgedLanguage { command.language ?? task.file.language }
+
   private func measure(_ language: JudgedLanguage) -> AnswerMeasure {
-    AnswerMeasure(language: language, rouge: command.rouge)
+    AnswerMeasure(language: language, rouge: command.rouge, words: words)
   }
 
   /// What the figures of a kind of task stand for.
@@ -178,9 +187,10 @@ extension EvalRun {
       return settings.map { (name: $0.0, value: $0.1) }
     case .answers:
       let measure = measure(language)
+      let words = measure.words.map { " over the \($0.count) words of \($0.path), cut as jieba does without HMM" } ?? ""
       return [
-        ("BLEU", "sacrebleu 2.6.0, corpus, tokenizer \(measure.tokenizer.rawValue), smoothing exp, 0 to 100"),
-        ("ROUGE", "mean F of \(measure.rouge.rawValue), tokens \(measure.rougeTokenizer.rawValue), 0 to 1"),
+        ("BLEU", "sacrebleu 2.6.0, corpus, tokenizer \(measure.tokenizer.rawValue)\(words), smoothing exp, 0 to 100"),
+        ("ROUGE", "mean F of \(measure.rouge.rawValue), tokens \(measure.rougeTokenizer.rawValue)\(words), 0 to 1"),
         ("GLEU", "nltk 3.10.4, corpus, 0 to 1"), ("Distinct", "distinct by all runs of all answers"),
       ]
     case .loss: return [("loss", "of the tokens of the answers and their end, as fine-tuning renders them")]

@@ -54,6 +54,29 @@ import Testing
     #expect(refused.status == 1 && refused.errors.contains("\(others), line 3: \"2\" is no item of the tasks"))
   }
 
+  @Test func chineseByWords() throws {
+    let task = try write("zh.jsonl", [#"{"id": "1", "question": "问", "answer": "全身麻醉药"}"#])
+    let answers = try write("zh-a.jsonl", [#"{"id": "1", "answer": "局部麻醉药"}"#])
+    let words = try write("words.txt", ["全身 3 n", "局部 3 n", "麻醉药 2 n"])
+    func eval(_ more: String...) throws -> Outcome {
+      let program = try PipedProgram(["eval", "--task", task, "--answers", answers, "--resamples", "100"] + more)
+      program.closeInput()
+      return try program.finish()
+    }
+    #expect(try eval().output.contains("ROUGE-1                    0.6000"))
+    let json = folder.path + "/words.json"
+    let cut = try eval("--words", words, "--json", json)
+    #expect(cut.status == 0 && cut.output.contains("ROUGE-1                    0.5000"))
+    let settings = try String(contentsOfFile: json, encoding: .utf8)
+    #expect(settings.contains("mean F of rouge-chinese, tokens none over the 3 words of \(words)"))
+    #expect(try eval("--words", words, "--rouge", "rouge").output.contains("ROUGE-1                    0.5000"))
+    let english = try eval("--words", words, "--language", "en")
+    #expect(english.status == 2 && english.errors.contains("--words \(words): no task asks for answers in Chinese"))
+    let bad = try eval("--words", try write("bad.txt", ["全身 3", "麻醉药"]))
+    #expect(bad.status == 1 && bad.output.isEmpty)
+    #expect(bad.errors.contains("bad.txt, line 2: no word, space and frequency, a whole number: \"麻醉药\""))
+  }
+
   @Test func lossAndPerplexity() throws {
     let task = try write("qa.jsonl", (0..<3).map { #"{"id": "\#($0)", "question": "q", "answer": "because \#($0)"}"# })
     let text = try folder.file("text.md", Data(String(repeating: "全身麻醉 sevoflurane. ", count: 40).utf8))
