@@ -53,6 +53,12 @@ struct EvalMeasure: ParsableCommand {
   @Option(help: "zh or en: the language of the metrics, and of bilingual rows; told from the text without.")
   var language: JudgedLanguage?
 
+  @Option(help: "What MedMCQA's cop calls the first option, 0 or 1; told from the file's numbers without.")
+  var copFrom: Int?
+
+  @Option(help: "Keys of choice questions that have none of their own, JSON or JSONL with id and answer.")
+  var keys: String?
+
   @Option(help: "Whose ROUGE: rouge-chinese, rouge-score or rouge; by the language without.")
   var rouge: RougeConvention?
 
@@ -109,8 +115,9 @@ struct EvalMeasure: ParsableCommand {
     guard (shots > 0) == (shotsFrom != nil) else { throw ValidationError("--shots and --shots-from belong together") }
     guard maxTokens >= 1 else { throw ValidationError("--max-tokens \(maxTokens): it can be 1 or more") }
     if let limit, limit < 1 { throw ValidationError("--limit \(limit): it can be 1 or more") }
+    if let copFrom, !(0...1).contains(copFrom) { throw ValidationError("--cop-from \(copFrom): it can be 0 or 1") }
     if let stride, stride < 1 { throw ValidationError("--stride \(stride): it can be 1 or more") }
-    let inputs = task + loss + perplexity + [shotsFrom, answers, compare, against, words].compactMap { $0 }
+    let inputs = task + loss + perplexity + [shotsFrom, answers, compare, against, words, keys].compactMap { $0 }
     for path in [json, json.map { $0 + ".partial" }, report].compactMap({ $0 }) {
       guard !inputs.contains(path), !path.isEmpty else {
         throw ValidationError("\(path) is named twice; inputs and outputs must be different files")
@@ -119,6 +126,16 @@ struct EvalMeasure: ParsableCommand {
     if let json, let report, [json, json + ".partial"].contains(report) {
       throw ValidationError("\(report) is named twice; --json and --report are two files")
     }
+  }
+
+  /// How the files of tasks are read.
+  func reading() throws -> TaskReading {
+    var reading = TaskReading()
+    reading.prefersSimplified = simplified
+    if let language { reading.language = language }
+    reading.firstOption = copFrom
+    reading.keys = try keys.map { try AnswerFile(path: $0) }
+    return reading
   }
 
   mutating func run() throws { try EvalRun(self).run() }

@@ -85,13 +85,13 @@ struct EvalRun {
 extension EvalRun {
   /// All files, their items cut to the limit.
   private func readTasks() throws -> [Task] {
+    let reading = try command.reading()
     var tasks: [Task] = []
     for (paths, kind) in [
       (command.task, nil), (command.loss, TaskKind.loss), (command.perplexity, TaskKind.perplexity),
     ] {
       for path in paths {
-        var file = try TaskFile(
-          path: path, prefersSimplified: command.simplified, language: command.language ?? .chinese)
+        var file = try TaskFile(path: path, reading: reading)
         if let limit = command.limit { file.keep(first: limit) }
         let found: TaskKind = file.layout == .text ? .perplexity : file.layout.isChoice ? .choice : .answers
         let asked = kind ?? found
@@ -109,6 +109,13 @@ extension EvalRun {
       }
     }
     try addGivenAnswers(&tasks)
+    if let keys = reading.keys {
+      let ids = tasks.filter { $0.kind == .choice }.flatMap { $0.file.items.map(\.id) }
+      let hasProblems = tasks.contains { !$0.file.problems.isEmpty }
+      guard hasProblems || ids.contains(where: { keys.answers[$0] != nil }) else {
+        throw Failure("--keys \(keys.path): has no key of a choice question of the tasks", code: 2)
+      }
+    }
     return tasks
   }
 

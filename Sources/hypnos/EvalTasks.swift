@@ -33,7 +33,7 @@ final class EvalTasks {
 
   private static func shots(_ command: EvalMeasure) throws -> [TaskItem] {
     guard let path = command.shotsFrom else { return [] }
-    let file = try TaskFile(path: path, prefersSimplified: command.simplified, language: command.language ?? .chinese)
+    let file = try TaskFile(path: path, reading: command.reading())
     guard file.layout.isChoice else { throw Failure("\(path): holds no choice questions to be examples", code: 2) }
     if let problem = file.problems.first, !command.skipBad { throw problem }
     guard file.items.count >= command.shots else {

@@ -27,6 +27,8 @@ public struct TaskProblem: Error, Sendable, Equatable, CustomStringConvertible {
     case noAnswer(id: String, path: String)
     /// A line or file that is not read.
     case unreadable(String)
+    /// A Parquet file, of which others make JSONL.
+    case parquet(path: String)
     /// A file without rows.
     case empty
   }
@@ -66,6 +68,11 @@ extension TaskProblem.Reason: CustomStringConvertible {
         + "for a larger context with -c"
     case .refused(let reason), .unreadable(let reason): return reason
     case .noAnswer(let id, let path): return "there is no answer to \"\(id)\" in \(path)"
+    case .parquet(let path):
+      let name = path.hasSuffix(".parquet") ? String(path.dropLast(8)) : path
+      return "a Parquet file, which is not read; make JSONL of it, with pandas in Python for one: "
+        + "pandas.read_parquet(\"\(path)\").to_json(\"\(name).jsonl\", orient=\"records\", lines=True, "
+        + "force_ascii=False)"
     case .empty: return "holds nothing to evaluate"
     }
   }
