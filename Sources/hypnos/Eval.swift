@@ -110,6 +110,10 @@ struct EvalMeasure: ParsableCommand {
     guard !(task + loss + perplexity).isEmpty else {
       throw ValidationError("nothing to evaluate; name files with --task, --loss or --perplexity")
     }
+    for (name, files) in [("task", task), ("loss", loss), ("perplexity", perplexity)] {
+      guard let twice = files.first(where: { path in files.count { $0 == path } > 1 }) else { continue }
+      throw ValidationError("--\(name) \(twice): the file is named twice")
+    }
     guard against == nil || judge != nil else { throw ValidationError("--against needs a --judge") }
     guard (0...32).contains(shots) else { throw ValidationError("--shots \(shots): it can be 0 to 32") }
     guard (shots > 0) == (shotsFrom != nil) else { throw ValidationError("--shots and --shots-from belong together") }

@@ -35,11 +35,27 @@ struct EvalJudge {
     guard let path = command.judge else { return nil }
     let checkpoint = try ModelOptions.open(path, kernels: ModelOptions.kernels())
     model = Transformer(checkpoint, threads: command.model.threads ?? Processors.physicalCores)
-    context = checkpoint.parameters.trainedContext
+    context = max(checkpoint.parameters.trainedContext, command.model.context ?? 0)
     judge = try Judge(model: model, context: context)
+    judge.tellStyle()
     against = try command.against.map { path in
       if let run = try? EvaluationFile(path: path) { return (path, .run(run)) }
       return (path, .given(try AnswerFile(path: path).answers.mapValues(\.text)))
+    }
+  }
+
+  /// Refuses answers of --against that are to none of a task's items, and says to how many they are otherwise.
+  func check(_ tasks: [EvalRun.Task]) throws {
+    guard let against else { return }
+    for task in tasks where task.kind == .answers {
+      let others = against.answers.answers(to: task.file.path)
+      let count = task.file.items.count { others[$0.id] != nil }
+      guard count > 0 else { throw Failure("\(against.path): has no answer to an item of \(task.file.path)") }
+      if count < task.file.items.count {
+        Output.complain(
+          "\(against.path): has answers to \(count) of the \(task.file.items.count) items of \(task.file.path); only these "
+            + "are compared", prefix: "")
+      }
     }
   }
 
@@ -78,7 +94,6 @@ struct EvalJudge {
     let places = outcomes[number].indices.filter { place in
       outcomes[number][place].map { others[$0.id] != nil && $0.answered != nil } ?? false
     }
-    guard !places.isEmpty else { throw Failure("\(against.path): has no answer to an item of \(task.file.path)") }
     let open = places.filter { outcomes[number][$0]?.answered?.verdict == nil }
     let pairwise = try PairwiseJudge(model: model, context: context)
     for start in stride(from: 0, to: open.count, by: EvalJudge.groupLength) {
@@ -114,6 +129,18 @@ struct EvalJudge {
       }
     }
     try outcomes.keep(changed, of: number)
+  }
+}
+
+extension Judge {
+  /// Says where a judge is asked as a base model, and why.
+  func tellStyle() {
+    guard style == .examples else { return }
+    let checkpoint = model.checkpoint
+    let file = checkpoint.file.files.first.map { $0.path + ": " } ?? ""
+    Output.complain(
+      terminalSafe("\(file)\(checkpoint.name) judges as a base model, behind judged examples")
+        + (checkpoint.templateSource == nil ? ": it has no chat template" : ""), prefix: "")
   }
 }
 

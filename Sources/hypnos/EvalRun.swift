@@ -35,7 +35,14 @@ struct EvalRun {
     if let path = command.words, !tasks.contains(where: { $0.kind == .answers && language($0) == .chinese }) {
       throw Failure("--words \(path): no task asks for answers in Chinese", code: 2)
     }
+    if let other {
+      let isShared = { (task: Task) in other.shares(task.file.items.map(\.id), of: task.kind, in: task.file.path) }
+      guard tasks.contains(where: isShared) else {
+        throw Failure("\(other.path): has no task of the same file and kind with an item of this run's")
+      }
+    }
     let judge = try EvalJudge(command)
+    try judge?.check(tasks)
     let outcomes = try EvalJournal(command).open(tasks, bench, judge)
     let line = LiveLine()
     if outcomes.taken > 0 { line.say("Going on behind \(outcomes.taken) items of the run that was interrupted.") }
@@ -66,9 +73,6 @@ struct EvalRun {
     if let other {
       run.comparisons = results.compactMap {
         TaskComparison($0, with: other, measure: measure($0.language), bootstrap: bootstrap)
-      }
-      if run.comparisons.isEmpty {
-        throw Failure("\(other.path): has no task of the same file and kind with an item of this run's")
       }
     }
     try Output.write(run.text)
@@ -123,13 +127,17 @@ extension EvalRun {
   private func addGivenAnswers(_ tasks: inout [Task]) throws {
     guard let path = command.answers else { return }
     let given = try AnswerFile(path: path)
+    // Rows that are left out may have answers, too.
+    let isWhole = command.limit == nil && tasks.allSatisfy { $0.file.problems.isEmpty }
     var known: Set<String> = []
     for index in tasks.indices where tasks[index].kind == .answers {
       known.formUnion(tasks[index].file.items.map(\.id))
       tasks[index].file.leaveOut { given.answers[$0.id] == nil ? .noAnswer(id: $0.id, path: path) : nil }
     }
-    guard !known.isEmpty else { throw Failure("--answers \(path): no task asks for answers", code: 2) }
-    if command.limit == nil, let other = given.ids.first(where: { !known.contains($0) }) {
+    guard tasks.contains(where: { $0.kind == .answers }) else {
+      throw Failure("--answers \(path): no task asks for answers", code: 2)
+    }
+    if isWhole, let other = given.ids.first(where: { !known.contains($0) }) {
       throw Failure(
         "\(path), line \(given.answers[other]?.line ?? 0): \"\(terminalSafe(other))\" is no item of the tasks; these are "
           + "answers to other questions")

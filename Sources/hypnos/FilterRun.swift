@@ -89,11 +89,7 @@ struct FilterRun {
       let judge = try Judge(
         model: Transformer(checkpoint, threads: 1), context: context, template: template, style: style)
       let adapters = try command.adapters.load(number, of: paths, for: checkpoint)
-      if judge.style == .examples {
-        Output.complain(
-          "\(terminalSafe(checkpoint.name)) judges as a base model, behind judged examples"
-            + (checkpoint.templateSource == nil ? ": it has no chat template" : ""), prefix: "")
-      }
+      judge.tellStyle()
       let asked = [judge.style.rawValue, "\(context)", judge.style == .chat ? template?.source ?? "" : ""]
       return FilterJudge(
         name: checkpoint.name, fingerprint: checkpoint.contentFingerprint,

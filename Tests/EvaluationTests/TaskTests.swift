@@ -151,14 +151,21 @@ import Testing
       #"{"id": "f", "question": "q", "options": {"A": "1", "B": "2"}, "answer": ""}"#,
       #"{"id": "g", "question": "q", "options": "A B", "answer": "A"}"#, #"{"id": "h", "answer": "A"}"#,
     ]
-    let path = try folder.write("bad.jsonl", rows.joined(separator: "\n"))
+    let more = [
+      #"{"id": "i", "question": "q", "options": {"A": "1", "B": "2"}, "answer": ["A", 2]}"#,
+      #"{"id": ["j"], "question": "q", "options": {"A": "1", "B": "2"}, "answer": "A"}"#,
+    ]
+    let path = try folder.write("bad.jsonl", (rows + more).joined(separator: "\n"))
     let file = try TaskFile(path: path)
     #expect(file.items.map(\.id) == ["a"])
-    #expect(file.problems.map(\.line) == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+    #expect(file.problems.map(\.line) == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13])
     let reasons = file.problems.map(\.reason)
     #expect(reasons[0] == .noKey(field: "answer") && reasons[1] == .unknownKey("C", options: ["A", "B"]))
     #expect(reasons[2] == .duplicate(id: "a", line: 1) && reasons[3] == .field("question", "is empty"))
     #expect(reasons[4] == .optionCount(1) && reasons[7] == .noKey(field: "answer"))
+    #expect(reasons[10] == .field("answer", "has a key that is no text"))
+    #expect(reasons[11] == .field("id", "is neither text nor a number"))
+    #expect(file.problems[4].description.hasSuffix("line 6: 1 option; there can be 2 to 10"))
     #expect(file.problems[0].description == "\(path), line 2: options without a key: \"answer\" names none of them")
   }
 

@@ -144,6 +144,56 @@ import Testing
     #expect(try Data(contentsOf: URL(filePath: broken)) == Data(contentsOf: URL(filePath: whole)))
   }
 
+  @Test func answersToOtherQuestionsAndHalfBadFiles() throws {
+    let task = try write(
+      "qa.jsonl", [#"{"id": "1", "question": "q", "answer": "a"}"#, #"{"id": "2", "question": "q"}"#])
+    let good = try write("good.jsonl", (1...2).map { #"{"id": "\#($0)", "question": "q", "answer": "a"}"# })
+    let answers = try write("a.jsonl", (1...2).map { #"{"id": "\#($0)", "answer": "a"}"# })
+    // What is wrong with the questions is said first, and what is left out may be answered.
+    let refused = try Hypnos.run("eval", "--task", task, "--answers", answers)
+    #expect(refused.status == 1 && refused.errors.contains("\(task), line 2: \"answer\" is missing"))
+    let skipped = try Hypnos.run("eval", "--task", task, "--answers", answers, "--skip-bad", "--resamples", "100")
+    #expect(skipped.status == 0 && skipped.output.contains("1 items, answers, layout question/answer, 1 left out"))
+    let twice = try Hypnos.run("eval", "--task", good, good, "--answers", answers)
+    #expect(twice.status == 2 && twice.errors.contains("--task \(good): the file is named twice"))
+    // Before anything is computed.
+    let json = folder.path + "/choices.json"
+    #expect(try Hypnos.run("eval", "-m", model, "--task", try choices(), "--json", json).status == 0)
+    let compared = try Hypnos.run("eval", "-m", model, "--task", good, "--compare", json)
+    #expect(compared.status == 1 && compared.output.isEmpty)
+    #expect(compared.errors.contains("\(json): has no task of the same file and kind with an item of this run's"))
+    let sheets = ["eval", "rate", "--answers", answers, "--answers", good, "--out", folder.path + "/study"]
+    let unasked = try PipedProgram(sheets + ["--task", try write("z.jsonl", [#"{"id": "z", "text": "t"}"#])])
+    let outcome = try unasked.finish()
+    #expect(outcome.status == 1 && outcome.errors.contains(" is no item of "))
+    let broken = try PipedProgram(sheets + ["--task", task]).finish()
+    #expect(broken.status == 1 && broken.errors == "hypnos: \(task), line 2: \"answer\" is missing\n")
+    #expect(!FileManager.default.fileExists(atPath: folder.path + "/study.csv"))
+  }
+
+  /// The judge of some kilobytes has room for no prompt, which is said of every answer with file and line.
+  @Test func judgesAreHeldAgainstTheirFilesAndRoom() throws {
+    let task = try write("qa.jsonl", (1...2).map { #"{"id": "\#($0)", "question": "q", "answer": "a"}"# })
+    let answers = try write("a.jsonl", (1...2).map { #"{"id": "\#($0)", "answer": "a"}"# })
+    func judge(_ more: String...) throws -> Outcome {
+      try PipedProgram(
+        ["eval", "--task", task, "--answers", answers, "--judge", model, "--resamples", "100"] + more
+      ).finish()
+    }
+    let small = try judge()
+    #expect(small.status == 0 && !small.output.contains("judged coherence"))
+    #expect(small.errors.contains("\(task), line 2: the answer to \"2\" is not judged: takes "))
+    let large = try judge("-c", "8192")
+    #expect(large.status == 0 && large.output.contains("judged coherence"))
+    let other = try write("other.jsonl", [#"{"id": "9", "answer": "a"}"#])
+    let refused = try judge("--against", other)
+    #expect(refused.status == 1 && refused.errors.contains("\(other): has no answer to an item of \(task)"))
+    let part = try write("part.jsonl", [#"{"id": "2", "answer": "b"}"#])
+    let told = try judge("-c", "8192", "--against", part)
+    #expect(told.status == 0 && told.output.contains("pairwise won"))
+    #expect(told.errors.contains("\(part): has answers to 1 of the 2 items of \(task); only these are compared"))
+  }
+
   @Test func ratingSheets() throws {
     let files = try ["a", "b"].map { try write("\($0).jsonl", [#"{"id": "1", "answer": "answer"}"#]) }
     let out = folder.path + "/study"

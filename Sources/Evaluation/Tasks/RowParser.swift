@@ -12,6 +12,7 @@ struct RowParser {
   /// The items of a row: one, but for cases with several questions.
   func items(_ fields: OrderedFields<JSONValue>, line: Int) throws(TaskProblem.Reason) -> [TaskItem] {
     let row = Row(fields: fields, line: line)
+    if let id = fields["id"], id != .null, id.plainText == nil { throw .field("id", "is neither text nor a number") }
     switch layout {
     case .options, .cmexam, .medmcqa, .cmb, .anesbench, .anesbenchBilingual: return [try choice(row)]
     case .cmbClinical: return try cases(row)
@@ -149,7 +150,9 @@ struct RowParser {
       }
       found = [RowParser.letters[number - firstOption]]
     case .string(let text)? where !text.isBlank: found = RowParser.letters(in: text)
-    case .array(let array)?: found = array.compactMap(\.string)
+    case .array(let array)?:
+      found = array.compactMap(\.string)
+      guard found.count == array.count else { throw .field(field, "has a key that is no text") }
     default:
       guard let keys = reading.keys else { throw .noKey(field: field) }
       guard let key = keys.answers[row.id] else { throw .noAnswer(id: row.id, path: keys.path) }

@@ -58,7 +58,8 @@ extension TaskProblem.Reason: CustomStringConvertible {
       let list = keys.prefix(12).joined(separator: ", ")
       return "no layout that is known; it has the fields \(list.isEmpty ? "(none)" : list)"
     case .field(let name, let what): return "\"\(name)\" \(what)"
-    case .optionCount(let count): return "\(count) options; there can be 2 to \(TaskItem.optionLimit)"
+    case .optionCount(let count):
+      return "\(count) \(count == 1 ? "option" : "options"); there can be 2 to \(TaskItem.optionLimit)"
     case .noKey(let field): return "options without a key: \"\(field)\" names none of them"
     case .unknownKey(let key, let options):
       return "the key \"\(key)\" names no option; there are \(options.joined(separator: ", "))"
