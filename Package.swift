@@ -45,8 +45,9 @@ let package = Package(
     .target(name: "TestModels", dependencies: ["Model", "GGUF", "Compute"], path: "Tests/TestModels"),
     .testTarget(name: "GenerationTests", dependencies: ["Generation", "Model", "GGUF", "Compute", "TestModels"]),
     .testTarget(
-      name: "EvaluationTests", dependencies: ["Evaluation", "GGUF", "TestModels"], resources: [.copy("Fixtures")]),
-    .testTarget(name: "CurationTests", dependencies: ["Curation", "TestModels"]),
+      name: "EvaluationTests", dependencies: ["Evaluation", "Common", "GGUF", "TestModels"],
+      resources: [.copy("Fixtures")]),
+    .testTarget(name: "CurationTests", dependencies: ["Curation", "Common", "TestModels"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training"], resources: [.copy("Fixtures")]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF"]),

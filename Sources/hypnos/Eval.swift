@@ -20,7 +20,8 @@ struct EvalMeasure: ParsableCommand {
     discussion: """
       What a --task file holds is told from its rows: choice questions by log-likelihood, questions with answers by \
       generating and comparing, texts by perplexity. Layouts: this program's own, CMExam, MedMCQA, CMB, AnesBench, \
-      Self-Instruct. Values have 95 % bootstrap intervals.
+      Self-Instruct. Values have 95 % bootstrap intervals. With --json a run that was interrupted goes on with the same \
+      command.
       """)
 
   @OptionGroup var model: ModelOptions
@@ -52,8 +53,20 @@ struct EvalMeasure: ParsableCommand {
   @Option(help: "zh or en: the language of the metrics, and of bilingual rows; told from the text without.")
   var language: JudgedLanguage?
 
-  @Option(help: "Whose ROUGE: rouge-chinese or rouge-score; by the language without.")
+  @Option(help: "What MedMCQA's cop calls the first option, 0 or 1; told from the file's numbers without.")
+  var copFrom: Int?
+
+  @Option(help: "Keys of choice questions that have none of their own, JSON or JSONL with id and answer.")
+  var keys: String?
+
+  @Option(help: "Whose ROUGE: rouge-chinese, rouge-score or rouge; by the language without.")
   var rouge: RougeConvention?
+
+  @Option(
+    help: ArgumentHelp(
+      "Compare Chinese answers by words instead of characters: a dictionary in the format of jieba's dict.txt.",
+      valueName: "dictionary"))
+  var words: String?
 
   @Option(help: "Answers that were given elsewhere, JSONL with id and answer, instead of generated ones.")
   var answers: String?
@@ -81,11 +94,14 @@ struct EvalMeasure: ParsableCommand {
   @Option(help: "The --json file of another run, to compare with item by item.")
   var compare: String?
 
-  @Option(help: "Write the run, every item's result included.")
+  @Option(help: "Write the run, every item's result included; results on their way are kept beside it in FILE.partial.")
   var json: String?
 
   @Option(help: "Write a page with the results.")
   var report: String?
+
+  @Flag(help: "Throw away the results of a run that was interrupted.")
+  var force = false
 
   @Flag(help: .hidden)
   var noSharedCache = false
@@ -94,19 +110,36 @@ struct EvalMeasure: ParsableCommand {
     guard !(task + loss + perplexity).isEmpty else {
       throw ValidationError("nothing to evaluate; name files with --task, --loss or --perplexity")
     }
+    for (name, files) in [("task", task), ("loss", loss), ("perplexity", perplexity)] {
+      guard let twice = files.first(where: { path in files.count { $0 == path } > 1 }) else { continue }
+      throw ValidationError("--\(name) \(twice): the file is named twice")
+    }
     guard against == nil || judge != nil else { throw ValidationError("--against needs a --judge") }
     guard (0...32).contains(shots) else { throw ValidationError("--shots \(shots): it can be 0 to 32") }
     guard (shots > 0) == (shotsFrom != nil) else { throw ValidationError("--shots and --shots-from belong together") }
     guard maxTokens >= 1 else { throw ValidationError("--max-tokens \(maxTokens): it can be 1 or more") }
     if let limit, limit < 1 { throw ValidationError("--limit \(limit): it can be 1 or more") }
+    if let copFrom, !(0...1).contains(copFrom) { throw ValidationError("--cop-from \(copFrom): it can be 0 or 1") }
     if let stride, stride < 1 { throw ValidationError("--stride \(stride): it can be 1 or more") }
-    let inputs = task + loss + perplexity + [shotsFrom, answers, compare, against].compactMap { $0 }
-    for path in [json, report].compactMap({ $0 }) {
+    let inputs = task + loss + perplexity + [shotsFrom, answers, compare, against, words, keys].compactMap { $0 }
+    for path in [json, json.map { $0 + ".partial" }, report].compactMap({ $0 }) {
       guard !inputs.contains(path), !path.isEmpty else {
         throw ValidationError("\(path) is named twice; inputs and outputs must be different files")
       }
     }
-    if let json, json == report { throw ValidationError("\(json) is named twice; --json and --report are two files") }
+    if let json, let report, [json, json + ".partial"].contains(report) {
+      throw ValidationError("\(report) is named twice; --json and --report are two files")
+    }
+  }
+
+  /// How the files of tasks are read.
+  func reading() throws -> TaskReading {
+    var reading = TaskReading()
+    reading.prefersSimplified = simplified
+    if let language { reading.language = language }
+    reading.firstOption = copFrom
+    reading.keys = try keys.map { try AnswerFile(path: $0) }
+    return reading
   }
 
   mutating func run() throws { try EvalRun(self).run() }

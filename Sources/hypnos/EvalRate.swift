@@ -72,7 +72,13 @@ struct EvalRate: ParsableCommand {
     let models = name.isEmpty ? answers : name
     let paths = [".html", ".csv", ".key.json"].map { out + $0 }
     for path in paths { try FinetuneRun.allowReplacing(path, "replace it", force: force) }
-    let study = try RatingStudy(files, models: models, questions: try questions(), seed: intervals.seed, limit: limit)
+    let questions = try questions()
+    let study = try RatingStudy(files, models: models, questions: questions, seed: intervals.seed, limit: limit)
+    if let task, let item = study.items.first(where: { questions[$0.id] == nil }) {
+      throw Failure(
+        "\(files[0].path), line \(files[0].answers[item.id]?.line ?? 0): \(terminalSafe("\"\(item.id)\"")) is no item of "
+          + "\(task); these are answers to other questions")
+    }
     let sheet = RatingSheet(study, files)
     try OwnerFile.write(sheet.html, to: paths[0])
     try OwnerFile.write(sheet.csv, to: paths[1])
@@ -89,6 +95,7 @@ struct EvalRate: ParsableCommand {
   private func questions() throws -> [String: String] {
     guard let task else { return [:] }
     let file = try TaskFile(path: task)
+    if let problem = file.problems.first { throw problem }
     return Dictionary(file.items.map { ($0.id, $0.fullQuestion) }, uniquingKeysWith: { first, _ in first })
   }
 

@@ -10,10 +10,13 @@ import Model
 struct EvalRun {
   private let command: EvalMeasure
   private let bootstrap: Bootstrap
+  private let words: WordDictionary?
 
-  init(_ command: EvalMeasure) {
+  /// Reads the dictionary, if `command` names one.
+  init(_ command: EvalMeasure) throws {
     self.command = command
     bootstrap = command.intervals.bootstrap
+    words = try command.words.map { try WordDictionary(path: $0) }
   }
 
   /// A task as it was asked for.
@@ -29,23 +32,38 @@ struct EvalRun {
     let bench = try needsModel ? EvalTasks(command) : nil
     for index in tasks.indices { try bench?.check(&tasks[index]) }
     try refuseProblems(tasks)
+    if let path = command.words, !tasks.contains(where: { $0.kind == .answers && language($0) == .chinese }) {
+      throw Failure("--words \(path): no task asks for answers in Chinese", code: 2)
+    }
+    if let other {
+      let isShared = { (task: Task) in other.shares(task.file.items.map(\.id), of: task.kind, in: task.file.path) }
+      guard tasks.contains(where: isShared) else {
+        throw Failure("\(other.path): has no task of the same file and kind with an item of this run's")
+      }
+    }
     let judge = try EvalJudge(command)
+    try judge?.check(tasks)
+    let outcomes = try EvalJournal(command).open(tasks, bench, judge)
     let line = LiveLine()
+    if outcomes.taken > 0 { line.say("Going on behind \(outcomes.taken) items of the run that was interrupted.") }
     hypnos_install_stop_handler("\nStopping; again to stop at once.\n")
     var results: [TaskResult] = []
     do {
-      for task in tasks {
-        results.append(try measured(task, bench, judge, line))
+      for (number, task) in tasks.enumerated() {
+        results.append(try measured(task, number: number, outcomes, bench, judge, line))
         if hypnos_interrupted() && results.count < tasks.count { throw Interrupted() }
       }
     } catch is Interrupted {
       line.erase()
       try Output.write(results.map(\.text).joined(separator: "\n"))
-      throw Failure(
-        "interrupted; \(results.count) of \(tasks.count) tasks were finished, and no file was written", code: 130)
+      let rest =
+        EvalJournal(command).path.map { "the results so far are in \($0), the same command goes on" }
+        ?? "nothing is kept without --json"
+      throw Failure("interrupted; \(results.count) of \(tasks.count) tasks were finished; \(rest)", code: 130)
     }
     line.erase()
     try finish(results, bench, other)
+    outcomes.remove()
   }
 
   private func finish(_ results: [TaskResult], _ bench: EvalTasks?, _ other: EvaluationFile?) throws {
@@ -55,9 +73,6 @@ struct EvalRun {
     if let other {
       run.comparisons = results.compactMap {
         TaskComparison($0, with: other, measure: measure($0.language), bootstrap: bootstrap)
-      }
-      if run.comparisons.isEmpty {
-        throw Failure("\(other.path): has no task of the same file and kind with an item of this run's")
       }
     }
     try Output.write(run.text)
@@ -74,13 +89,13 @@ struct EvalRun {
 extension EvalRun {
   /// All files, their items cut to the limit.
   private func readTasks() throws -> [Task] {
+    let reading = try command.reading()
     var tasks: [Task] = []
     for (paths, kind) in [
       (command.task, nil), (command.loss, TaskKind.loss), (command.perplexity, TaskKind.perplexity),
     ] {
       for path in paths {
-        var file = try TaskFile(
-          path: path, prefersSimplified: command.simplified, language: command.language ?? .chinese)
+        var file = try TaskFile(path: path, reading: reading)
         if let limit = command.limit { file.keep(first: limit) }
         let found: TaskKind = file.layout == .text ? .perplexity : file.layout.isChoice ? .choice : .answers
         let asked = kind ?? found
@@ -98,6 +113,13 @@ extension EvalRun {
       }
     }
     try addGivenAnswers(&tasks)
+    if let keys = reading.keys {
+      let ids = tasks.filter { $0.kind == .choice }.flatMap { $0.file.items.map(\.id) }
+      let hasProblems = tasks.contains { !$0.file.problems.isEmpty }
+      guard hasProblems || ids.contains(where: { keys.answers[$0] != nil }) else {
+        throw Failure("--keys \(keys.path): has no key of a choice question of the tasks", code: 2)
+      }
+    }
     return tasks
   }
 
@@ -105,13 +127,17 @@ extension EvalRun {
   private func addGivenAnswers(_ tasks: inout [Task]) throws {
     guard let path = command.answers else { return }
     let given = try AnswerFile(path: path)
+    // Rows that are left out may have answers, too.
+    let isWhole = command.limit == nil && tasks.allSatisfy { $0.file.problems.isEmpty }
     var known: Set<String> = []
     for index in tasks.indices where tasks[index].kind == .answers {
       known.formUnion(tasks[index].file.items.map(\.id))
       tasks[index].file.leaveOut { given.answers[$0.id] == nil ? .noAnswer(id: $0.id, path: path) : nil }
     }
-    guard !known.isEmpty else { throw Failure("--answers \(path): no task asks for answers", code: 2) }
-    if command.limit == nil, let other = given.ids.first(where: { !known.contains($0) }) {
+    guard tasks.contains(where: { $0.kind == .answers }) else {
+      throw Failure("--answers \(path): no task asks for answers", code: 2)
+    }
+    if isWhole, let other = given.ids.first(where: { !known.contains($0) }) {
       throw Failure(
         "\(path), line \(given.answers[other]?.line ?? 0): \"\(terminalSafe(other))\" is no item of the tasks; these are "
           + "answers to other questions")
@@ -132,28 +158,38 @@ extension EvalRun {
 
   // MARK: Measuring
 
-  private func measured(_ task: Task, _ bench: EvalTasks?, _ judge: EvalJudge?, _ line: LiveLine) throws -> TaskResult {
-    let outcomes: [ItemOutcome]
+  private func measured(
+    _ task: Task, number: Int, _ outcomes: RunOutcomes, _ bench: EvalTasks?, _ judge: EvalJudge?, _ line: LiveLine
+  ) throws -> TaskResult {
     if let path = command.answers, task.kind == .answers {
-      let given = try AnswerFile(path: path)
-      outcomes = task.file.items.map { item in
-        let answer = given.answers[item.id]?.text ?? ""
-        return ItemOutcome(
-          item, .answer(AnswerOutcome(question: item.fullQuestion, reference: item.reference, answer: answer)))
-      }
+      try take(AnswerFile(path: path), task, number: number, outcomes)
     } else {
-      outcomes = try bench?.outcomes(of: task, line) ?? []
+      try bench?.measure(task, number: number, outcomes, line)
     }
-    let language = command.language ?? task.file.language
+    try judge?.judge(task, number: number, outcomes, line)
+    let language = language(task)
     return TaskResult(
       path: task.file.path, layout: task.file.layout.rawValue, kind: task.kind, language: language,
       settings: settings(of: task.kind, language), leftOut: task.file.problems.count,
-      outcomes: try judge?.judged(outcomes, path: task.file.path, line) ?? outcomes, measure: measure(language),
-      bootstrap: bootstrap)
+      outcomes: outcomes[number].compactMap { $0 }, measure: measure(language), bootstrap: bootstrap)
   }
 
+  /// Takes the answers that were given for those of the model.
+  private func take(_ given: AnswerFile, _ task: Task, number: Int, _ outcomes: RunOutcomes) throws {
+    let open = task.file.items.enumerated().filter { outcomes[number][$0.offset] == nil }
+    try outcomes.keep(
+      open.map { place, item in
+        let answer = AnswerOutcome(
+          question: item.fullQuestion, reference: item.reference, answer: given.answers[item.id]?.text ?? "")
+        return (place, ItemOutcome(item, .answer(answer)))
+      }, of: number)
+  }
+
+  /// The language of a task's metrics.
+  private func language(_ task: Task) -> JudgedLanguage { command.language ?? task.file.language }
+
   private func measure(_ language: JudgedLanguage) -> AnswerMeasure {
-    AnswerMeasure(language: language, rouge: command.rouge)
+    AnswerMeasure(language: language, rouge: command.rouge, words: words)
   }
 
   /// What the figures of a kind of task stand for.
@@ -166,9 +202,10 @@ extension EvalRun {
       return settings.map { (name: $0.0, value: $0.1) }
     case .answers:
       let measure = measure(language)
+      let words = measure.words.map { " over the \($0.count) words of \($0.path), cut as jieba does without HMM" } ?? ""
       return [
-        ("BLEU", "sacrebleu 2.6.0, corpus, tokenizer \(measure.tokenizer.rawValue), smoothing exp, 0 to 100"),
-        ("ROUGE", "mean F of \(measure.rouge.rawValue), tokens \(measure.rougeTokenizer.rawValue), 0 to 1"),
+        ("BLEU", "sacrebleu 2.6.0, corpus, tokenizer \(measure.tokenizer.rawValue)\(words), smoothing exp, 0 to 100"),
+        ("ROUGE", "mean F of \(measure.rouge.rawValue), tokens \(measure.rougeTokenizer.rawValue)\(words), 0 to 1"),
         ("GLEU", "nltk 3.10.4, corpus, 0 to 1"), ("Distinct", "distinct by all runs of all answers"),
       ]
     case .loss: return [("loss", "of the tokens of the answers and their end, as fine-tuning renders them")]

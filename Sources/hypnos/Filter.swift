@@ -27,6 +27,8 @@ struct Filter: ParsableCommand {
   @Option(help: ArgumentHelp("A further judge, as -m.", valueName: "model"))
   var judge: [String] = []
 
+  @OptionGroup var adapters: JudgeAdapterOptions
+
   @Argument(help: "The pairs: JSONL of the kinds that finetune reads.")
   var pairs: [String]
 
@@ -97,7 +99,11 @@ struct Filter: ParsableCommand {
     }
     _ = try rule()
     _ = try label()
+    _ = try adapters.arguments(judges.isEmpty ? ["the default model"] : judges)
   }
+
+  /// The judges' files, in their order; none for the default model.
+  var judges: [String] { model + judge }
 
   /// What is kept.
   func rule() throws -> FilterRule {

@@ -38,7 +38,7 @@ struct FilterRun {
       rows, scores, decisions, judges: judges, kept: command.out, rejected: command.rejected)
     let label = try command.label()
     let summary = FilterSummary(
-      scores, decisions, judges: judges.map(\.name),
+      scores, decisions, judges: judges.map(\.title),
       isGood: label.map { label in { index in FilterRun.text(rows[index].fields[label.key]).map { $0 == label.value } }
       })
     if let report = command.report {
@@ -80,28 +80,24 @@ struct FilterRun {
   private func makeJudges() throws -> [FilterJudge] {
     let template = try command.template.map(TemplateArgument.load)
     let style = JudgeStyle(rawValue: command.prompt.rawValue)
-    let named = command.model + command.judge
-    let paths = named.isEmpty ? [try ModelLocator.find(nil)] : named
+    let paths = command.judges.isEmpty ? [try ModelLocator.find(nil)] : command.judges
     let threads = command.threads ?? Processors.physicalCores
-    return try paths.map { path in
+    return try paths.enumerated().map { number, path in
       let checkpoint = try ModelOptions.open(path, kernels: ModelOptions.kernels())
       let context = command.context ?? checkpoint.parameters.trainedContext
       // Found out now, not after hours of another judge.
       let judge = try Judge(
         model: Transformer(checkpoint, threads: 1), context: context, template: template, style: style)
-      if judge.style == .examples {
-        Output.complain(
-          "\(terminalSafe(checkpoint.name)) judges as a base model, behind judged examples"
-            + (checkpoint.templateSource == nil ? ": it has no chat template" : ""), prefix: "")
-      }
-      let fingerprint = checkpoint.contentFingerprint
-      let identity = [
-        fingerprint, judge.style.rawValue, "\(context)", judge.style == .chat ? template?.source ?? "" : "",
-      ]
+      let adapters = try command.adapters.load(number, of: paths, for: checkpoint)
+      judge.tellStyle()
+      let asked = [judge.style.rawValue, "\(context)", judge.style == .chat ? template?.source ?? "" : ""]
       return FilterJudge(
-        name: checkpoint.name, fingerprint: fingerprint, identity: identity.joined(separator: " ")
+        name: checkpoint.name, fingerprint: checkpoint.contentFingerprint,
+        adapters: adapters.map(FilterJudge.Adapter.init),
+        style: asked.joined(separator: " ")
       ) {
         let model = Transformer(checkpoint, threads: threads)
+        try model.setAdapters(adapters)
         return (try Judge(model: model, context: context, template: template, style: style), context)
       }
     }
@@ -113,17 +109,21 @@ struct FilterRun {
       let own = PairFilter.count(of: rows, madeBy: judge.fingerprint)
       guard own > 0 else { continue }
       Output.complain(
-        "warning: \(terminalSafe(judge.name)) made \(own) of the \(rows.count) pairs itself, as their provenance says; "
-          + "a model is a mild judge of its own answers, let another judge")
+        "warning: \(terminalSafe(judge.name)) made \(own) of the \(rows.count) pairs itself"
+          + (judge.adapters.isEmpty ? "" : ", adapters aside")
+          + ", as their provenance says; a model is a mild judge of its own answers, let another judge")
     }
-    let all = judges.map(\.fingerprint)
+    let all = judges.map(\.identity)
     if Set(all).count < all.count {
       Output.complain("warning: the same checkpoint is named as judge more than once, and counts as often")
     }
   }
 
   private func settings(_ rule: FilterRule, _ judges: [FilterJudge]) -> [(name: String, value: String)] {
-    var settings = judges.map { ("Judge", "\($0.name), checkpoint \($0.fingerprint)") }
+    var settings = judges.flatMap { judge in
+      [("Judge", "\(judge.name), checkpoint \(judge.fingerprint)")]
+        + judge.adapters.map { ("… with", "\($0.name) at \($0.scale), adapter \($0.fingerprint)") }
+    }
     for (aspect, least) in rule.aspects.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
       settings.append(("Least \(aspect.rawValue)", "\(least)"))
     }

@@ -1,4 +1,5 @@
 // What is kept and why, how well scores part rows, and a filtering that is taken up again.
+import Common
 import Evaluation
 import Foundation
 import Generation
@@ -85,12 +86,12 @@ import Testing
 
   private static let lines = (0..<40).map { #"{"question": "Why \#($0)?", "answer": "Because of \#($0 * 7)."}"# }
 
-  private func makeFilter(_ folder: URL, judges: Int = 1) throws -> PairFilter {
+  private func makeFilter(_ folder: URL, judges: Int = 1, style: String = "") throws -> PairFilter {
     let path = folder.appending(path: "pairs.jsonl").path
     try Data(Self.lines.joined(separator: "\n").utf8).write(to: URL(filePath: path))
     let file = try PairFile(reading: [path], language: nil, skipsBadRows: false)
     let judges = (0..<judges).map { number in
-      FilterJudge(name: "tiny \(number)", fingerprint: "\(number)", identity: "\(number)") {
+      FilterJudge(name: "tiny \(number)", fingerprint: "\(number)", style: style) {
         (try Judge(model: try TinyModel.open(seed: UInt64(number + 1)), context: 8192), 8192)
       }
     }
@@ -131,11 +132,14 @@ import Testing
       #expect(throws: Interrupted.self) {
         try makeFilter(folder).score(journalPath: path, isCancelled: { true })
       }
-      #expect(throws: CurationError.otherRun(path: path, differences: ["judge"])) {
+      #expect(throws: JournalError.otherRun(path: path, differences: ["judge"])) {
         try makeFilter(folder, judges: 2).score(journalPath: path)
       }
+      #expect(throws: JournalError.otherRun(path: path, differences: ["judge"])) {
+        try makeFilter(folder, style: "otherwise").score(journalPath: path)
+      }
       try Data("not ours\n".utf8).write(to: URL(filePath: path))
-      #expect(throws: CurationError.notOurs(path: path, line: 1)) { try makeFilter(folder).score(journalPath: path) }
+      #expect(throws: JournalError.notOurs(path: path, line: 1)) { try makeFilter(folder).score(journalPath: path) }
       #expect(try makeFilter(folder).score(journalPath: path, isForced: true).count == 40)
     }
   }

@@ -1,4 +1,5 @@
 // What a model writes is checked, and making rows comes to an end whatever it writes.
+import Common
 import Evaluation
 import Foundation
 import Generation
@@ -90,7 +91,7 @@ import Text
         #expect(throws: JournalError.inUse(path: path)) { try GeneratedFile(path: path, origin: origin(seed: 1)) }
         _ = file.rowCount
       }
-      #expect(throws: CurationError.otherRun(path: path, differences: ["--seed"])) {
+      #expect(throws: JournalError.otherRun(path: path, differences: ["--seed"])) {
         try GeneratedFile(path: path, origin: origin(seed: 2))
       }
       #expect(try GeneratedFile(path: path, origin: origin(seed: 2), isForced: true).rowCount == 0)
@@ -101,7 +102,7 @@ import Text
   func aFileOfSomethingElseIsLeftAlone(_ content: String) throws {
     try withPath { path in
       try Data(content.utf8).write(to: URL(filePath: path))
-      #expect(throws: CurationError.notOurs(path: path, line: 1)) {
+      #expect(throws: JournalError.notOurs(path: path, line: 1)) {
         try GeneratedFile(path: path, origin: origin(seed: 1))
       }
       #expect(try String(contentsOfFile: path, encoding: .utf8) == content)

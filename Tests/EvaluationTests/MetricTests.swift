@@ -1,5 +1,6 @@
 // Metrics against the packages whose values they are said to be: sacrebleu 2.6.0, rouge-score 0.1.2, rouge-chinese
-// 1.0.3 and nltk 3.10.4, run once over 200 pairs written for this test, empty and identical ones among them.
+// 1.0.3 and nltk 3.10.4, run once over 200 pairs written for this test, empty and identical ones among them; and rouge
+// 1.0.1 over these and 80 of several sentences.
 import Foundation
 import Testing
 import Text
@@ -95,6 +96,29 @@ import Text
           #expect(agrees(score, values[length - 1]), "\(convention) \(pair.answer)")
         }
         #expect(agrees(convention.longest(answer: answer, reference: reference), values[2]), "\(pair.answer)")
+      }
+    }
+  }
+
+  private struct RougeFixture: Decodable {
+    struct Pair: Decodable {
+      let language, answer, reference: String
+      let scores: [[Double]]
+    }
+    let pairs: [Pair]
+  }
+
+  /// English as it is written, Chinese as its characters with spaces between.
+  @Test func rougeOfSentences() throws {
+    let url = try #require(Bundle.module.url(forResource: "Fixtures/rouge", withExtension: "json"))
+    let fixture = try JSONDecoder().decode(RougeFixture.self, from: Data(contentsOf: url))
+    #expect(fixture.pairs.count == 280)
+    for pair in fixture.pairs {
+      let measure = AnswerMeasure(language: pair.language == "zh" ? .chinese : .english, rouge: .rouge)
+      var numbers = TokenNumbers()
+      let found = measure.rouge(answer: pair.answer, reference: pair.reference, &numbers)
+      for (value, expected) in zip([found.one, found.two, found.longest], pair.scores) {
+        #expect(agrees(value, expected[2]), "\(pair.answer) | \(pair.reference)")
       }
     }
   }

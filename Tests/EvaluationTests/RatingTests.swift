@@ -57,6 +57,18 @@ import Testing
     #expect(read.items == study.items && read.models == study.models && read.study == study.study)
   }
 
+  @Test func aSheetWithAPartOfAnItemIsRefused() throws {
+    let path = try filled("part.csv", mark: 5) { _ in 0 }
+    let lines = try String(contentsOfFile: path, encoding: .utf8).components(separatedBy: "\r\n")
+    // Whole items may be missing, one of an item's answers may not.
+    let less = try folder.write("less.csv", lines.dropLast(2).joined(separator: "\r\n"))
+    #expect(try FilledSheet(path: less, study: study).best[11].isEmpty)
+    let cut = try folder.write("cut.csv", lines.dropLast().joined(separator: "\r\n"))
+    let problem = #expect(throws: TaskProblem.self) { try FilledSheet(path: cut, study: study) }
+    #expect(
+      problem?.description == "\(cut), line 24: item \"Q12\" has rows for 1 of its 2 answers; a row is missing")
+  }
+
   @Test func filledSheetsAreCounted() throws {
     let sheets = try [
       filled("a.csv", mark: 5) { _ in 0 }, filled("b.csv", mark: 3) { $0 < 6 ? 0 : nil },

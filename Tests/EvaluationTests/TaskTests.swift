@@ -21,7 +21,9 @@ import Testing
     let item = try TaskFile(path: path).items[0]
     #expect(item.question == "術中血壓下降？" && item.line == 2 && item.source == "s")
     #expect(item.content == .choice(options: options(("A", "補液"), ("B", "止血")), keys: ["A", "B"]))
-    let simplified = try TaskFile(path: path, prefersSimplified: true).items[0]
+    var reading = TaskReading()
+    reading.prefersSimplified = true
+    let simplified = try TaskFile(path: path, reading: reading).items[0]
     #expect(simplified.content == .choice(options: options(("A", "补液"), ("B", "止血")), keys: ["A", "B"]))
   }
 
@@ -34,6 +36,8 @@ import Testing
     #expect(file.items[0].question == "哪一个是\r\n\"局麻药\"")
     #expect(file.items[0].content == .choice(options: options(("A", "丙泊酚"), ("B", "利多卡因")), keys: ["B"]))
     #expect(file.items.map(\.line) == [2, 6] && file.items[1].keys == ["A", "C"])
+    let annotated = "Question,Options,Answer,Clinical Department\nq,\"A 甲\nB 乙\",A,麻醉科\n"
+    #expect(try TaskFile(path: try folder.write("t.csv", annotated)).items[0].source == "麻醉科")
     let json = #"{"Question": "q", "Options": [{"key": "A", "value": "x"}, {"key": "B", "value": "y"}], "Answer": "B"}"#
     #expect(try TaskFile(path: try folder.write("b.jsonl", json)).items[0].keys == ["B"])
   }
@@ -49,6 +53,17 @@ import Testing
     #expect(try file(0, 3).items.map(\.keys) == [["A"], ["D"]])
     #expect(try file(1, 4).items[0].source == "S" && file(1, 4).remark == "cop counts from 1")
     #expect(try file(1, 4, -1).problems[0].reason == .noKey(field: "cop"))
+    #expect(try file(0, 4).problems[0].reason == .unknownKey("0", options: ["A", "B", "C", "D"]))
+    // A few rows may leave open what the numbers mean.
+    #expect(try file(1, 3).remark?.contains("which nothing in it shows; say --cop-from 0") == true)
+    var reading = TaskReading()
+    reading.firstOption = 0
+    let table = "id,question,opa,opb,opc,opd,cop\n1,q,a,b,c,d,1\n2,q,a,b,c,d,3\n3,q,a,b,c,d,\n"
+    let path = try folder.write("m.csv", table)
+    #expect(try TaskFile(path: path).items.map(\.keys) == [["A"], ["C"]])
+    let fromZero = try TaskFile(path: path, reading: reading)
+    #expect(fromZero.items.map(\.keys) == [["B"], ["D"]] && fromZero.remark == "cop counts from 0")
+    #expect(fromZero.problems.map(\.line) == [4] && fromZero.problems[0].reason == .noKey(field: "cop"))
   }
 
   @Test func cmb() throws {
@@ -74,8 +89,43 @@ import Testing
     let both =
       #"{"id": "y", "answer": "A", "en_question": "q", "en_A": "one", "en_B": "two", "zh_question": "问", "zh_A": "一", "zh_B": "二"}"#
     let path = try folder.write("b.jsonl", both)
-    #expect(try TaskFile(path: path, language: .english).items[0].options.map(\.text) == ["one", "two"])
+    var english = TaskReading()
+    english.language = .english
+    #expect(try TaskFile(path: path, reading: english).items[0].options.map(\.text) == ["one", "two"])
     #expect(try TaskFile(path: path).items[0].options.map(\.text) == ["一", "二"])
+    #expect(file.items[0].source == "category 1")
+    let described = both.replacing("zh_", with: "cn_").replacing("\"y\"", with: "\"y\", \"level\": 2")
+    let item = try TaskFile(path: try folder.write("c.jsonl", described)).items[0]
+    #expect(item.options.map(\.text) == ["一", "二"] && item.source == "level 2")
+  }
+
+  @Test func keysOfAFileOfTheirOwn() throws {
+    let questions = [
+      #"{"id": 1, "exam_class": "规培", "question": "q", "option": {"A": "1", "B": "2", "C": "3"}}"#,
+      #"{"id": 2, "question": "q", "option": {"A": "1", "B": "2"}, "answer": "B"}"#,
+      #"{"id": 3, "question": "q", "option": {"A": "1", "B": "2"}, "answer": ""}"#,
+      #"{"id": 4, "question": "q", "option": {"A": "1", "B": "2"}}"#,
+    ]
+    let path = try folder.write("q.json", "[" + questions.joined(separator: ",\n") + "]")
+    var reading = TaskReading()
+    reading.keys = try AnswerFile(
+      path: try folder.write(
+        "k.json", #"[{"id": 1, "answer": "AC"}, {"id": 2, "answer": "A"}, {"id": 4, "answer": "D"}]"#))
+    let file = try TaskFile(path: path, reading: reading)
+    #expect(file.items.map(\.keys) == [["A", "C"], ["B"]])
+    #expect(file.problems.map(\.line) == [3, 4])
+    #expect(file.problems[0].reason == .noAnswer(id: "3", path: folder.path + "/k.json"))
+    #expect(file.problems[1].reason == .unknownKey("D", options: ["A", "B"]))
+    #expect(try TaskFile(path: path).problems[0].reason == .noKey(field: "answer"))
+  }
+
+  @Test func parquetIsNotRead() throws {
+    let path = try folder.write("test.parquet", "PAR1\u{15}\u{4}")
+    let problem = #expect(throws: TaskProblem.self) { try TaskFile(path: path) }
+    #expect(
+      problem?.description == "\(path): a Parquet file, which is not read; make JSONL of it, with pandas in Python for "
+        + "one: pandas.read_parquet(\"\(path)\").to_json(\"\(folder.path)/test.jsonl\", orient=\"records\", lines=True, "
+        + "force_ascii=False)")
   }
 
   @Test func openQuestionsAndTexts() throws {
@@ -101,14 +151,21 @@ import Testing
       #"{"id": "f", "question": "q", "options": {"A": "1", "B": "2"}, "answer": ""}"#,
       #"{"id": "g", "question": "q", "options": "A B", "answer": "A"}"#, #"{"id": "h", "answer": "A"}"#,
     ]
-    let path = try folder.write("bad.jsonl", rows.joined(separator: "\n"))
+    let more = [
+      #"{"id": "i", "question": "q", "options": {"A": "1", "B": "2"}, "answer": ["A", 2]}"#,
+      #"{"id": ["j"], "question": "q", "options": {"A": "1", "B": "2"}, "answer": "A"}"#,
+    ]
+    let path = try folder.write("bad.jsonl", (rows + more).joined(separator: "\n"))
     let file = try TaskFile(path: path)
     #expect(file.items.map(\.id) == ["a"])
-    #expect(file.problems.map(\.line) == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+    #expect(file.problems.map(\.line) == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13])
     let reasons = file.problems.map(\.reason)
     #expect(reasons[0] == .noKey(field: "answer") && reasons[1] == .unknownKey("C", options: ["A", "B"]))
     #expect(reasons[2] == .duplicate(id: "a", line: 1) && reasons[3] == .field("question", "is empty"))
     #expect(reasons[4] == .optionCount(1) && reasons[7] == .noKey(field: "answer"))
+    #expect(reasons[10] == .field("answer", "has a key that is no text"))
+    #expect(reasons[11] == .field("id", "is neither text nor a number"))
+    #expect(file.problems[4].description.hasSuffix("line 6: 1 option; there can be 2 to 10"))
     #expect(file.problems[0].description == "\(path), line 2: options without a key: \"answer\" names none of them")
   }
 

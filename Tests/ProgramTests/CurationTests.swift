@@ -96,6 +96,57 @@ import Testing
     #expect(abs(try #require(found["gain"] as? Double) - (gains[0] + gains[1]) / 2) < 2e-4)
   }
 
+  /// An adapter that a short training makes of the pairs.
+  private func adapter() throws -> String {
+    let path = folder.path + "/ward.gguf"
+    let trained = try run(
+      ["finetune", "-m", judge, "--data", pairs, "--out", path, "--rank", "2", "--epochs", "8", "--batch", "1"]
+        + ["--sequence-length", "64", "--rate", "0.05", "--save-every", "0", "--patience", "0"])
+    #expect(trained.status == 0, "\(trained.errors)")
+    return path
+  }
+
+  /// Marks with an adapter are those of a checkpoint that has it in its weights.
+  @Test func aJudgeWithAnAdapter() throws {
+    let (ward, merged) = (try adapter(), folder.path + "/merged.gguf")
+    #expect(try run(["adapter", "merge", ward, "-m", judge, "--out", merged, "--type", "f32"]).status == 0)
+    func found(_ outcome: Outcome) throws -> [[String: Any]] {
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      return try (rows(out) + rows(rejected)).sorted { ($0["id"] as? Int ?? 0) < ($1["id"] as? Int ?? 0) }
+        .map { try #require($0["filter"] as? [String: Any]) }
+    }
+    func gains(_ rows: [[String: Any]]) -> [Double] { rows.compactMap { $0["gain"] as? Double } }
+    let plain = try found(filter())
+    let whole = try found(filter("--force", model: merged))
+    let adapted = try found(filter("--force", "--adapter", ward))
+    #expect(gains(adapted).count == 6 && gains(adapted) != gains(plain))
+    for (adapted, whole) in zip(gains(adapted), gains(whole)) { #expect(abs(adapted - whole) < 2e-3) }
+    let told = try #require((adapted[0]["judges"] as? [[String: Any]])?.first?["adapters"] as? [[String: Any]])
+    #expect(told.count == 1 && told[0]["name"] as? String == "ward" && told[0]["scale"] as? Double == 1)
+    #expect((told[0]["fingerprint"] as? String)?.count == 64)
+    // Of two judges it is the second's alone; the first marks as it does without.
+    let both = try found(filter("--force", "--judge", judge, "--adapter", "2:" + ward))
+    let judges = try #require(both[0]["judges"] as? [[String: Any]])
+    #expect((judges[0]["adapters"] as? [Any])?.isEmpty == true && (judges[1]["adapters"] as? [Any])?.count == 1)
+    #expect(judges[0]["gain"] as? Double == plain[0]["gain"] as? Double)
+    #expect(judges[1]["gain"] as? Double == adapted[0]["gain"] as? Double)
+  }
+
+  @Test func whoseAnAdapterIsMustBeSaid() throws {
+    let other = folder.path + "/other.gguf"
+    let unclear = try filter("--judge", other, "--adapter", "ward.gguf=0.5")
+    #expect(unclear.status == 2)
+    #expect(
+      unclear.errors.contains(
+        "--adapter ward.gguf=0.5: there are 2 judges; say whose it is: 1:ward.gguf=0.5 for \(judge), 2:ward.gguf=0.5 for "
+          + other))
+    let beyond = try filter("--adapter", "2:ward.gguf")
+    #expect(beyond.status == 2 && beyond.errors.contains("--adapter 2:ward.gguf: there is no judge 2; 1 is named"))
+    let missing = try filter("--adapter", folder.path + "/none.gguf")
+    #expect(missing.status == 1 && missing.errors.contains("none.gguf"))
+    #expect(try filter("--adapter", "1:none.gguf=x").status == 2)
+  }
+
   @Test func badRowsAreNamed() throws {
     let path = try folder.file("bad.jsonl", Data("{\"question\": \"Q\", \"answer\": \"A\"}\n{\"question\": 1}\n".utf8))
     let arguments = ["filter", "-m", judge, "-c", "8192", path, "--out", out]

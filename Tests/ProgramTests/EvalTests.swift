@@ -54,6 +54,29 @@ import Testing
     #expect(refused.status == 1 && refused.errors.contains("\(others), line 3: \"2\" is no item of the tasks"))
   }
 
+  @Test func chineseByWords() throws {
+    let task = try write("zh.jsonl", [#"{"id": "1", "question": "问", "answer": "全身麻醉药"}"#])
+    let answers = try write("zh-a.jsonl", [#"{"id": "1", "answer": "局部麻醉药"}"#])
+    let words = try write("words.txt", ["全身 3 n", "局部 3 n", "麻醉药 2 n"])
+    func eval(_ more: String...) throws -> Outcome {
+      let program = try PipedProgram(["eval", "--task", task, "--answers", answers, "--resamples", "100"] + more)
+      program.closeInput()
+      return try program.finish()
+    }
+    #expect(try eval().output.contains("ROUGE-1                    0.6000"))
+    let json = folder.path + "/words.json"
+    let cut = try eval("--words", words, "--json", json)
+    #expect(cut.status == 0 && cut.output.contains("ROUGE-1                    0.5000"))
+    let settings = try String(contentsOfFile: json, encoding: .utf8)
+    #expect(settings.contains("mean F of rouge-chinese, tokens none over the 3 words of \(words)"))
+    #expect(try eval("--words", words, "--rouge", "rouge").output.contains("ROUGE-1                    0.5000"))
+    let english = try eval("--words", words, "--language", "en")
+    #expect(english.status == 2 && english.errors.contains("--words \(words): no task asks for answers in Chinese"))
+    let bad = try eval("--words", try write("bad.txt", ["全身 3", "麻醉药"]))
+    #expect(bad.status == 1 && bad.output.isEmpty)
+    #expect(bad.errors.contains("bad.txt, line 2: no word, space and frequency, a whole number: \"麻醉药\""))
+  }
+
   @Test func lossAndPerplexity() throws {
     let task = try write("qa.jsonl", (0..<3).map { #"{"id": "\#($0)", "question": "q", "answer": "because \#($0)"}"# })
     let text = try folder.file("text.md", Data(String(repeating: "全身麻醉 sevoflurane. ", count: 40).utf8))
@@ -79,6 +102,96 @@ import Testing
     #expect(rest.status == 0 && rest.output.contains("1 items, choice, layout question/options/answer, 2 left out"))
     #expect(try Hypnos.run("eval", "-m", model).status == 2)
     #expect(try Hypnos.run("eval", "-m", model, "--task", task, "--shots", "2").status == 2)
+  }
+
+  @Test func anInterruptedRunGoesOnToTheSameBytes() throws {
+    let task = try write(
+      "qa.jsonl", (0..<300).map { #"{"id": "\#($0)", "question": "why \#($0)?", "answer": "because \#($0)"}"# })
+    let letters = try choices()
+    func arguments(_ json: String, _ more: String...) -> [String] {
+      ["eval", "-m", model, "--task", letters, task, "--max-tokens", "64", "--resamples", "100", "--json", json] + more
+    }
+    func run(_ arguments: [String]) throws -> Outcome {
+      let program = try PipedProgram(arguments)
+      program.closeInput()
+      return try program.finish()
+    }
+    let (whole, broken) = (folder.path + "/whole.json", folder.path + "/broken.json")
+    let partial = broken + ".partial"
+    #expect(try run(arguments(whole)).status == 0)
+    #expect(!FileManager.default.fileExists(atPath: whole + ".partial"))
+
+    let program = try PipedProgram(arguments(broken))
+    program.closeInput()
+    func kept() -> String { (try? String(contentsOfFile: partial, encoding: .utf8)) ?? "" }
+    let deadline = Deadline()
+    while kept().split(separator: "\n").count < 12, !deadline.hasPassed { usleep(1000) }
+    program.send(SIGINT)
+    let stopped = try program.finish()
+    #expect(stopped.status == 130 && stopped.output.contains("8 items, choice"))
+    #expect(
+      stopped.errors.contains(
+        "interrupted; 1 of 2 tasks were finished; the results so far are in \(partial), the same command goes on"))
+    #expect(try FileManager.default.attributesOfItem(atPath: partial)[.posixPermissions] as? Int == 0o600)
+    #expect(!FileManager.default.fileExists(atPath: broken))
+
+    let other = try run(arguments(broken, "--by", "text"))
+    #expect(other.status == 1 && other.errors.contains("\(partial): begun with another --by; give the same again"))
+    try kept().dropLast(9).write(toFile: partial, atomically: false, encoding: .utf8)
+    let resumed = try run(arguments(broken))
+    #expect(resumed.status == 0 && resumed.errors.contains("items of the run that was interrupted"))
+    #expect(!FileManager.default.fileExists(atPath: partial))
+    #expect(try Data(contentsOf: URL(filePath: broken)) == Data(contentsOf: URL(filePath: whole)))
+  }
+
+  @Test func answersToOtherQuestionsAndHalfBadFiles() throws {
+    let task = try write(
+      "qa.jsonl", [#"{"id": "1", "question": "q", "answer": "a"}"#, #"{"id": "2", "question": "q"}"#])
+    let good = try write("good.jsonl", (1...2).map { #"{"id": "\#($0)", "question": "q", "answer": "a"}"# })
+    let answers = try write("a.jsonl", (1...2).map { #"{"id": "\#($0)", "answer": "a"}"# })
+    // What is wrong with the questions is said first, and what is left out may be answered.
+    let refused = try Hypnos.run("eval", "--task", task, "--answers", answers)
+    #expect(refused.status == 1 && refused.errors.contains("\(task), line 2: \"answer\" is missing"))
+    let skipped = try Hypnos.run("eval", "--task", task, "--answers", answers, "--skip-bad", "--resamples", "100")
+    #expect(skipped.status == 0 && skipped.output.contains("1 items, answers, layout question/answer, 1 left out"))
+    let twice = try Hypnos.run("eval", "--task", good, good, "--answers", answers)
+    #expect(twice.status == 2 && twice.errors.contains("--task \(good): the file is named twice"))
+    // Before anything is computed.
+    let json = folder.path + "/choices.json"
+    #expect(try Hypnos.run("eval", "-m", model, "--task", try choices(), "--json", json).status == 0)
+    let compared = try Hypnos.run("eval", "-m", model, "--task", good, "--compare", json)
+    #expect(compared.status == 1 && compared.output.isEmpty)
+    #expect(compared.errors.contains("\(json): has no task of the same file and kind with an item of this run's"))
+    let sheets = ["eval", "rate", "--answers", answers, "--answers", good, "--out", folder.path + "/study"]
+    let unasked = try PipedProgram(sheets + ["--task", try write("z.jsonl", [#"{"id": "z", "text": "t"}"#])])
+    let outcome = try unasked.finish()
+    #expect(outcome.status == 1 && outcome.errors.contains(" is no item of "))
+    let broken = try PipedProgram(sheets + ["--task", task]).finish()
+    #expect(broken.status == 1 && broken.errors == "hypnos: \(task), line 2: \"answer\" is missing\n")
+    #expect(!FileManager.default.fileExists(atPath: folder.path + "/study.csv"))
+  }
+
+  /// The judge of some kilobytes has room for no prompt, which is said of every answer with file and line.
+  @Test func judgesAreHeldAgainstTheirFilesAndRoom() throws {
+    let task = try write("qa.jsonl", (1...2).map { #"{"id": "\#($0)", "question": "q", "answer": "a"}"# })
+    let answers = try write("a.jsonl", (1...2).map { #"{"id": "\#($0)", "answer": "a"}"# })
+    func judge(_ more: String...) throws -> Outcome {
+      try PipedProgram(
+        ["eval", "--task", task, "--answers", answers, "--judge", model, "--resamples", "100"] + more
+      ).finish()
+    }
+    let small = try judge()
+    #expect(small.status == 0 && !small.output.contains("judged coherence"))
+    #expect(small.errors.contains("\(task), line 2: the answer to \"2\" is not judged: takes "))
+    let large = try judge("-c", "8192")
+    #expect(large.status == 0 && large.output.contains("judged coherence"))
+    let other = try write("other.jsonl", [#"{"id": "9", "answer": "a"}"#])
+    let refused = try judge("--against", other)
+    #expect(refused.status == 1 && refused.errors.contains("\(other): has no answer to an item of \(task)"))
+    let part = try write("part.jsonl", [#"{"id": "2", "answer": "b"}"#])
+    let told = try judge("-c", "8192", "--against", part)
+    #expect(told.status == 0 && told.output.contains("pairwise won"))
+    #expect(told.errors.contains("\(part): has answers to 1 of the 2 items of \(task); only these are compared"))
   }
 
   @Test func ratingSheets() throws {

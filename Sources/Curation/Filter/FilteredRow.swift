@@ -43,7 +43,8 @@ public enum FilteredRow {
 
   private static func json(_ judge: FilterJudge, _ verdict: JudgeVerdict) -> JSONValue {
     var fields: [(String, JSONValue)] = [
-      ("model", .string(judge.name)), ("checkpoint", .string(judge.fingerprint)), ("gain", number(verdict.gain)),
+      ("model", .string(judge.name)), ("checkpoint", .string(judge.fingerprint)),
+      ("adapters", .array(judge.adapters.map(\.json))), ("gain", number(verdict.gain)),
     ]
     for (aspect, score) in JudgedAspect.allCases.compactMap({ aspect in
       verdict.judgement.scores[aspect].map { (aspect, $0) }

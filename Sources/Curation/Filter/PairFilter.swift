@@ -8,20 +8,43 @@ import Text
 
 /// A model that judges, opened when it is its turn.
 public struct FilterJudge {
-  /// Its name, for people.
+  /// An adapter it judges with.
+  public struct Adapter: Sendable, Equatable {
+    /// Its name, and how strongly it counts.
+    public let name: String, scale: Double
+    /// What it changes in the model's results (`LoadedAdapter.fingerprint`).
+    public let fingerprint: String
+
+    /// What is told of `adapter`.
+    public init(_ adapter: LoadedAdapter) {
+      (name, scale, fingerprint) = (adapter.name, Double("\(adapter.scale)") ?? 0, adapter.fingerprint)
+    }
+
+    var json: JSONValue {
+      ["name": .string(name), "scale": .number(scale), "fingerprint": .string(fingerprint)]
+    }
+  }
+
+  /// Its checkpoint's name, for people.
   public let name: String
   /// Its checkpoint's contents (`Checkpoint.contentFingerprint`).
   public let fingerprint: String
+  /// The adapters it judges with.
+  public let adapters: [Adapter]
+  /// Its name and those of its adapters.
+  public var title: String { ([name] + adapters.map(\.name)).joined(separator: " + ") }
   /// All that its marks follow from: contents, adapters, how it is asked.
   public let identity: String
   /// Opens it, with the context it has.
   public let open: () throws -> (judge: Judge, context: Int)
 
-  /// A judge.
+  /// A judge that is asked as `style` says, beside which its identity has contents and adapters.
   public init(
-    name: String, fingerprint: String, identity: String, open: @escaping () throws -> (judge: Judge, context: Int)
+    name: String, fingerprint: String, adapters: [Adapter] = [], style: String,
+    open: @escaping () throws -> (judge: Judge, context: Int)
   ) {
-    (self.name, self.fingerprint, self.identity, self.open) = (name, fingerprint, identity, open)
+    (self.name, self.fingerprint, self.adapters, self.open) = (name, fingerprint, adapters, open)
+    identity = ([fingerprint] + adapters.map(\.fingerprint) + [style]).joined(separator: " ")
   }
 }
 

@@ -22,61 +22,38 @@ public struct FilterIdentity: Sendable, Equatable {
     self.judges = judges
   }
 
-  var json: JSONValue { ["pairs": .string(pairs), "judges": .array(judges.map { .string($0) })] }
-
-  func differences(from other: JSONValue) -> [String] {
-    (other["pairs"] == json["pairs"] ? [] : ["set of pairs"]) + (other["judges"] == json["judges"] ? [] : ["judge"])
+  /// Its parts under the names by which a difference is told.
+  var entries: [(name: String, value: JSONValue)] {
+    [("set of pairs", .string(pairs)), ("judge", .array(judges.map { .string($0) }))]
   }
 }
 
 /// The scores so far.
 final class ScoreJournal {
-  private let file: JournalFile
+  private let file: RunJournal
   private(set) var verdicts: [[Int: Result<JudgeVerdict, JudgeRefusal>]]
 
   /// Opens the journal at `path`, with what an earlier run of the same identity left; begins anew if `isForced`.
   init(path: String, identity: FilterIdentity, rows: Int, isForced: Bool) throws {
-    file = try JournalFile(path: path)
-    verdicts = Array(repeating: [:], count: identity.judges.count)
-    if isForced { try file.clear() }
-    // Nothing is taken off a file that is not of this kind.
-    if case .bytes(let bytes)? = try DataFile(path: path).nextLine(), !bytes.starts(with: Array("{\"pairs\":".utf8)) {
-      throw CurationError.notOurs(path: path, line: 1)
-    }
-    try file.dropUnfinishedLine()
-    let reader = try DataFile(path: path)
-    guard let first = try reader.nextLine() else {
-      try file.append([identity.json.encoded])
-      return
-    }
-    guard let header = ScoreJournal.value(first), header["pairs"] != nil, header["judges"] != nil else {
-      throw CurationError.notOurs(path: path, line: 1)
-    }
-    let differences = identity.differences(from: header)
-    guard differences.isEmpty else { throw CurationError.otherRun(path: path, differences: differences) }
-    var number = 1
-    while let line = try reader.nextLine() {
-      number += 1
-      guard let value = ScoreJournal.value(line), let judge = value["judge"]?.integer, let row = value["row"]?.integer,
-        verdicts.indices.contains(judge), (0..<rows).contains(row), let verdict = ScoreJournal.verdict(value)
-      else { throw CurationError.notOurs(path: path, line: number) }
+    var verdicts = [[Int: Result<JudgeVerdict, JudgeRefusal>]](repeating: [:], count: identity.judges.count)
+    file = try RunJournal(path: path, kind: "hypnos filter", identity: identity.entries, isForced: isForced) { value in
+      guard let judge = value["judge"]?.integer, let row = value["row"]?.integer, verdicts.indices.contains(judge),
+        (0..<rows).contains(row), let verdict = ScoreJournal.verdict(value)
+      else { return false }
       verdicts[judge][row] = verdict
+      return true
     }
+    self.verdicts = verdicts
   }
 
   /// Notes what judge number `judge` says of rows.
   func append(_ found: [(row: Int, verdict: Result<JudgeVerdict, JudgeRefusal>)], judge: Int) throws {
-    try file.append(found.map { ScoreJournal.line($0.verdict, row: $0.row, judge: judge).encoded })
+    try file.append(found.map { ScoreJournal.line($0.verdict, row: $0.row, judge: judge) })
     for (row, verdict) in found { verdicts[judge][row] = verdict }
   }
 
   /// Removes the file.
   func remove() { file.remove() }
-
-  private static func value(_ line: DataFile.Line) -> JSONValue? {
-    guard case .bytes(let bytes) = line else { return nil }
-    return try? JSONValue(parsing: bytes)
-  }
 
   private static func line(_ verdict: Result<JudgeVerdict, JudgeRefusal>, row: Int, judge: Int) -> JSONValue {
     var fields: [(String, JSONValue)] = [("judge", .integer(judge)), ("row", .integer(row))]

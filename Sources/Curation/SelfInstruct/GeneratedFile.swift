@@ -83,7 +83,7 @@ public final class GeneratedFile {
   public var rowCount: Int { questions.count }
 
   /// Opens or makes the file at `path`. Rows that a run of the same origin left are gone on from, unless it `isForced`,
-  /// which takes them off. Throws `CurationError` for a file of another run, and `JournalError`.
+  /// which takes them off. Throws `JournalError`, for a file of another run too.
   public init(path: String, origin: GenerationOrigin, isForced: Bool = false) throws {
     self.origin = origin
     file = try JournalFile(path: path)
@@ -93,18 +93,18 @@ public final class GeneratedFile {
     let run = origin.run
     while let line = try reader.nextLine() {
       number += 1
-      guard case .bytes(let bytes) = line else { throw CurationError.notOurs(path: path, line: number) }
+      guard case .bytes(let bytes) = line else { throw JournalError.notOurs(path: path, line: number) }
       guard let row = try? JSONValue(parsing: bytes) else {
         // A last line that a crash cut short is written again.
         let isCutShort = try reader.nextLine() == nil && !file.endsWithLineEnd && bytes.first == UInt8(ascii: "{")
-        guard isCutShort else { throw CurationError.notOurs(path: path, line: number) }
+        guard isCutShort else { throw JournalError.notOurs(path: path, line: number) }
         break
       }
       guard let question = row["question"]?.string, let attempt = row["provenance"]?["attempt"]?.integer,
         attempt > lastAttempt, attempt < 1 << 40, let made = row["provenance"]?["run"]?.string
-      else { throw CurationError.notOurs(path: path, line: number) }
+      else { throw JournalError.notOurs(path: path, line: number) }
       guard made == run else {
-        throw CurationError.otherRun(path: path, differences: GeneratedFile.differences(row["provenance"], origin))
+        throw JournalError.otherRun(path: path, differences: GeneratedFile.differences(row["provenance"], origin))
       }
       questions.append(question)
       lastAttempt = attempt

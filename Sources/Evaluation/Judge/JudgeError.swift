@@ -3,7 +3,7 @@ import Generation
 
 /// Why a model cannot be a judge.
 public enum JudgeError: Error, Equatable, CustomStringConvertible {
-  /// It was to be asked through its template and has none.
+  /// It was to be asked through its template and has none; `model` is its file and its name.
   case noTemplate(model: String)
   /// Its tokenizer does not tell the scores apart.
   case noScores(model: String)

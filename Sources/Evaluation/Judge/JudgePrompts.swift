@@ -26,8 +26,9 @@ struct JudgePrompts {
     prompts = try PromptBuilder(checkpoint, template: template)
     tokenizer = checkpoint.tokenizer
     self.style = style ?? (prompts.template == nil ? .examples : .chat)
+    let model = (checkpoint.file.files.first.map { $0.path + ": " } ?? "") + checkpoint.name
     guard self.style == .examples || prompts.template != nil else {
-      throw JudgeError.noTemplate(model: checkpoint.name)
+      throw JudgeError.noTemplate(model: model)
     }
     var scores: [JudgedLanguage: ScoreTokens] = [:]
     for language in JudgedLanguage.allCases {
@@ -35,7 +36,7 @@ struct JudgePrompts {
       // The end of an aspect's line for a base model; a chat model's answer has an opening of its own.
       let opening = self.style == .chat ? text.opening : ")" + text.colon.filter { $0 != " " }
       guard let found = ScoreTokens(opening: opening, space: text.space, tokenizer: tokenizer) else {
-        throw JudgeError.noScores(model: checkpoint.name)
+        throw JudgeError.noScores(model: model)
       }
       scores[language] = found
     }

@@ -10,6 +10,8 @@ public enum MetricTokenizer: String, Sendable, CaseIterable {
   case characters = "zh"
   /// rouge-score's default without stemming: runs of ASCII letters and digits in lower case. For English.
   case lowercaseWords = "rouge-score"
+  /// sacrebleu's `none`: what white space parts.
+  case none
 
   /// The tokens of `text`.
   public func tokens(of text: String) -> [String] {
@@ -18,6 +20,7 @@ public enum MetricTokenizer: String, Sendable, CaseIterable {
     case .words: return MetricTokenizer.split(MetricTokenizer.separated(MetricTokenizer.normalized(scalars)))
     case .characters: return MetricTokenizer.split(MetricTokenizer.separated(MetricTokenizer.spaced(scalars)))
     case .lowercaseWords: return MetricTokenizer.lowercaseWords(scalars)
+    case .none: return MetricTokenizer.split(scalars)
     }
   }
 
@@ -75,14 +78,6 @@ public enum MetricTokenizer: String, Sendable, CaseIterable {
 
   private static func split(_ scalars: [Unicode.Scalar]) -> [String] {
     scalars.split(whereSeparator: \.isPythonSpace).map { String($0) }
-  }
-}
-
-extension String {
-  fileprivate init(_ scalars: ArraySlice<Unicode.Scalar>) {
-    var view = String.UnicodeScalarView()
-    view.append(contentsOf: scalars)
-    self.init(view)
   }
 }
 

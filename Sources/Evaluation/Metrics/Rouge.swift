@@ -1,5 +1,5 @@
-// ROUGE (Lin 2004) by the two conventions that published figures follow. They differ in whether a run that occurs
-// twice counts twice, and by 1e-8 in the F measure.
+// ROUGE (Lin 2004) by the three conventions that published figures follow. They differ in whether a run that occurs
+// twice counts twice, in what ROUGE-L compares, and by 1e-8 in the F measure.
 
 /// Precision, recall and their harmonic mean.
 public struct RougeScore: Sendable, Equatable {
@@ -18,8 +18,10 @@ public struct RougeScore: Sendable, Equatable {
 public enum RougeConvention: String, Sendable, CaseIterable {
   /// rouge-score 0.1.2: runs count as often as they occur.
   case rougeScore = "rouge-score"
-  /// rouge-chinese 1.0.3 and, but for ROUGE-L, rouge 1.0.1: each distinct run counts once in ROUGE-1 and ROUGE-2.
+  /// rouge-chinese 1.0.3: each distinct run counts once in ROUGE-1 and ROUGE-2.
   case rougeChinese = "rouge-chinese"
+  /// rouge 1.0.1: the same, and ROUGE-L is that of sentences, of which each distinct word counts once.
+  case rouge
 
   /// ROUGE-N of an answer of the tokens `answer`.
   public func score(ngrams length: Int, answer: [Int32], reference: [Int32]) -> RougeScore {
@@ -29,7 +31,7 @@ public enum RougeConvention: String, Sendable, CaseIterable {
       return score(
         common: mine.matches(theirs), answer: max(answer.count - length + 1, 0),
         reference: max(reference.count - length + 1, 0))
-    case .rougeChinese:
+    case .rougeChinese, .rouge:
       let (mine, theirs) = (Set(Ngram.all(length, of: answer)), Set(Ngram.all(length, of: reference)))
       return score(common: mine.intersection(theirs).count, answer: mine.count, reference: theirs.count)
     }
@@ -42,11 +44,12 @@ public enum RougeConvention: String, Sendable, CaseIterable {
       reference: reference.count)
   }
 
-  private func score(common: Int, answer: Int, reference: Int) -> RougeScore {
+  /// The score of `common` tokens or runs of so many.
+  func score(common: Int, answer: Int, reference: Int) -> RougeScore {
     guard common > 0 else { return .zero }
     let precision = Double(common) / Double(answer)
     let recall = Double(common) / Double(reference)
-    let slack = self == .rougeChinese ? 1e-8 : 0
+    let slack = self == .rougeScore ? 0 : 1e-8
     return RougeScore(
       precision: precision, recall: recall, fMeasure: 2 * (precision * recall) / (precision + recall + slack))
   }

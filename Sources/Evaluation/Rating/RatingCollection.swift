@@ -61,6 +61,13 @@ public struct FilledSheet: Sendable {
         throw fail(record.line, .field("best", "is \"\(choice)\"; it is 1 for the best answer, or empty"))
       }
     }
+    // What is best cannot be told from a part of the answers.
+    for (item, place) in zip(study.items, study.items.indices) {
+      let found = item.order.indices.compactMap { lines["\(place)/\($0 + 1)"] }
+      guard let last = found.last, found.count < item.order.count else { continue }
+      let reason = "item \"\(item.code)\" has rows for \(found.count) of its \(item.order.count) answers"
+      throw fail(last, .refused(reason + "; a row is missing"))
+    }
     (self.marks, self.best) = (marks, best)
   }
 }

@@ -44,6 +44,13 @@ public struct EvaluationFile: Sendable {
     }
   }
 
+  /// Whether the run has a task of `kind` on the file called `name` that shares one of the items `ids`.
+  public func shares(_ ids: [String], of kind: TaskKind, in name: String) -> Bool {
+    let task = tasks.first { $0.kind == kind && $0.path.lastComponent == name.lastComponent }
+    let known = Set(task?.outcomes.map(\.id) ?? [])
+    return ids.contains(where: known.contains)
+  }
+
   /// The answers in words that the run has for the items of the file called `name`, by id.
   public func answers(to name: String) -> [String: String] {
     var answers: [String: String] = [:]

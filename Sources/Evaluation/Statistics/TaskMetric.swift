@@ -40,25 +40,6 @@ public struct TaskMetric {
   }
 }
 
-/// What of texts is compared in which way.
-public struct AnswerMeasure: Sendable {
-  /// The tokens of BLEU, GLEU and Distinct, and those of ROUGE.
-  public let tokenizer, rougeTokenizer: MetricTokenizer
-  /// Whose ROUGE it is.
-  public let rouge: RougeConvention
-
-  /// The measures of `language`: for Chinese sacrebleu's characters and rouge-chinese, for English the words of `13a`
-  /// and rouge-score, unless `rouge` is named.
-  public init(language: JudgedLanguage, rouge: RougeConvention? = nil) {
-    switch language {
-    case .chinese:
-      (tokenizer, rougeTokenizer, self.rouge) = (.characters, .characters, rouge ?? .rougeChinese)
-    case .english:
-      (tokenizer, rougeTokenizer, self.rouge) = (.words, .lowercaseWords, rouge ?? .rougeScore)
-    }
-  }
-}
-
 extension TaskMetric {
   /// All figures of `outcomes`, which are of one kind.
   public static func all(_ outcomes: [ItemOutcome], measure: AnswerMeasure) -> [TaskMetric] {
@@ -157,20 +138,13 @@ private struct AnswerStatistics {
     var numbers = TokenNumbers()
     let texts = outcomes.map { outcome in
       (
-        answer: numbers.numbers(of: measure.tokenizer.tokens(of: outcome.answer)),
-        reference: numbers.numbers(of: measure.tokenizer.tokens(of: outcome.reference))
+        answer: numbers.numbers(of: measure.tokens(of: outcome.answer)),
+        reference: numbers.numbers(of: measure.tokens(of: outcome.reference))
       )
     }
     bleu = texts.map { BleuStatistics(answer: $0.answer, reference: $0.reference) }
     gleu = texts.map { GleuStatistics(answer: $0.answer, reference: $0.reference) }
-    rouge = outcomes.map { outcome in
-      let answer = numbers.numbers(of: measure.rougeTokenizer.tokens(of: outcome.answer))
-      let reference = numbers.numbers(of: measure.rougeTokenizer.tokens(of: outcome.reference))
-      func score(_ length: Int) -> Double {
-        measure.rouge.score(ngrams: length, answer: answer, reference: reference).fMeasure
-      }
-      return (score(1), score(2), measure.rouge.longest(answer: answer, reference: reference).fMeasure)
-    }
+    rouge = outcomes.map { measure.rouge(answer: $0.answer, reference: $0.reference, &numbers) }
     distinct1 = DistinctNgrams(1, of: texts.map(\.answer))
     distinct2 = DistinctNgrams(2, of: texts.map(\.answer))
   }

@@ -17,6 +17,7 @@ enum RecordReader {
   /// The records of the file at `path`, and what kind of file it is.
   static func read(_ path: String) throws(TaskProblem.Reason) -> (form: String, records: [FileRecord]) {
     let bytes = try content(of: path)
+    guard !bytes.starts(with: Array("PAR1".utf8)) else { throw .parquet(path: path) }
     let name = path.lowercased()
     if name.hasSuffix(".csv") || name.hasSuffix(".tsv") {
       return ("CSV", try TableReader(bytes, separator: name.hasSuffix(".tsv") ? "\t" : ",").records())

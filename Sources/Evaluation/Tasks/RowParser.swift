@@ -4,16 +4,15 @@ import Text
 /// Reads the rows of one file.
 struct RowParser {
   let layout: TaskLayout
-  /// Takes the Simplified Chinese conversion where a row has one.
-  let prefersSimplified: Bool
-  /// The language of bilingual rows.
-  let language: JudgedLanguage
-  /// Whether MedMCQA's `cop` counts from 0.
-  let countsFromZero: Bool
+  /// Which versions of rows are wanted, and keys that stand elsewhere.
+  let reading: TaskReading
+  /// What MedMCQA's `cop` calls the first option.
+  let firstOption: Int
 
   /// The items of a row: one, but for cases with several questions.
   func items(_ fields: OrderedFields<JSONValue>, line: Int) throws(TaskProblem.Reason) -> [TaskItem] {
     let row = Row(fields: fields, line: line)
+    if let id = fields["id"], id != .null, id.plainText == nil { throw .field("id", "is neither text nor a number") }
     switch layout {
     case .options, .cmexam, .medmcqa, .cmb, .anesbench, .anesbenchBilingual: return [try choice(row)]
     case .cmbClinical: return try cases(row)
@@ -50,13 +49,13 @@ struct RowParser {
       keyField = row.fields["target"] != nil ? "target" : "answer"
       options = try lettered(row, keys: RowParser.letters)
     case .anesbenchBilingual:
-      let wanted = language.rawValue + "_"
-      let prefix = row.fields[wanted + "question"] != nil ? wanted : language == .chinese ? "en_" : "zh_"
+      let prefix = RowParser.bilingualPrefix(row, reading.language)
       questionKey = prefix + "question"
       keyField = row.fields["target"] != nil ? "target" : "answer"
       options = try lettered(row, keys: RowParser.letters.map { prefix + $0 })
     default:
-      let isSimplified = prefersSimplified && row.fields["question_hans"] != nil && row.fields["options_hans"] != nil
+      let isSimplified =
+        reading.prefersSimplified && row.fields["question_hans"] != nil && row.fields["options_hans"] != nil
       if isSimplified { questionKey = "question_hans" }
       options = try objectOptions(row, isSimplified ? "options_hans" : "options")
     }
@@ -68,6 +67,14 @@ struct RowParser {
 
   /// The letters options may have.
   static let letters = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J"]
+
+  /// How the fields of a bilingual row begin: with `zh_`, or as its description has it `cn_`, or with `en_`; in the
+  /// other language where the wanted one is missing.
+  private static func bilingualPrefix(_ row: Row, _ language: JudgedLanguage) -> String {
+    let (chinese, english) = (["zh_", "cn_"], ["en_"])
+    let prefixes = language == .chinese ? chinese + english : english + chinese
+    return prefixes.first { row.fields[$0 + "question"] != nil } ?? prefixes[0]
+  }
 
   /// Options under a key each, as far as there are any.
   private func lettered(_ row: Row, keys: [String]) throws(TaskProblem.Reason) -> [ChoiceOption] {
@@ -129,25 +136,36 @@ struct RowParser {
     return options
   }
 
-  /// The keyed letters: of a text such as "AC" or "A,C" or "A、C", an array, or MedMCQA's number.
+  /// The keyed letters: of a text such as "AC" or "A,C" or "A、C", an array, or MedMCQA's number; of the file of keys
+  /// where the row has none.
   private func keys(_ row: Row, _ field: String, _ options: [ChoiceOption]) throws(TaskProblem.Reason) -> [String] {
     let known = options.map(\.letter)
     var found: [String]
     switch row.fields[field] {
-    case .integer(let number)? where layout == .medmcqa:
-      let index = number - (countsFromZero ? 0 : 1)
+    case let value? where layout == .medmcqa && value.optionNumber != nil:
+      let number = value.optionNumber ?? 0
       guard number >= 0 else { throw .noKey(field: field) }
-      guard RowParser.letters.indices.contains(index) else { throw .unknownKey(String(number), options: known) }
-      found = [RowParser.letters[index]]
-    case .string(let text)?:
-      found = text.filter { !$0.isWhitespace && !",，、;；/|+".contains($0) }.map { String($0).uppercased() }
-    case .array(let array)?: found = array.compactMap(\.string)
-    default: throw .noKey(field: field)
+      guard RowParser.letters.indices.contains(number - firstOption) else {
+        throw .unknownKey(String(number), options: known)
+      }
+      found = [RowParser.letters[number - firstOption]]
+    case .string(let text)? where !text.isBlank: found = RowParser.letters(in: text)
+    case .array(let array)?:
+      found = array.compactMap(\.string)
+      guard found.count == array.count else { throw .field(field, "has a key that is no text") }
+    default:
+      guard let keys = reading.keys else { throw .noKey(field: field) }
+      guard let key = keys.answers[row.id] else { throw .noAnswer(id: row.id, path: keys.path) }
+      found = RowParser.letters(in: key.text)
     }
     found = Set(found).sorted()
     guard !found.isEmpty else { throw .noKey(field: field) }
     if let unknown = found.first(where: { !known.contains($0) }) { throw .unknownKey(unknown, options: known) }
     return found
+  }
+
+  private static func letters(in key: String) -> [String] {
+    key.filter { !$0.isWhitespace && !",，、;；/|+".contains($0) }.map { String($0).uppercased() }
   }
 
   // MARK: Open questions
@@ -207,8 +225,12 @@ private struct Row {
 
   /// Where it says it comes from.
   var source: String {
-    for key in ["source", "subject_name", "exam_class", "label", "origin"] {
+    for key in ["source", "subject_name", "exam_class", "Clinical Department", "label", "origin"] {
       if let text = fields[key]?.plainText, !text.isBlank { return text }
+    }
+    // AnesBench's levels are bare numbers.
+    for key in ["category", "level"] {
+      if let number = fields[key]?.integer { return "\(key) \(number)" }
     }
     return ""
   }
@@ -244,6 +266,9 @@ private struct Row {
 }
 
 extension JSONValue {
+  /// A whole number, in a table written as text.
+  var optionNumber: Int? { integer ?? string.flatMap { Int($0) } }
+
   /// A string, or a number as it is written.
   fileprivate var plainText: String? {
     switch self {

@@ -1,6 +1,21 @@
 // A file of a benchmark: its layout, its items, and what is wrong with the rest of it.
 import Text
 
+/// What the rows of files leave open, and which of their versions is wanted.
+public struct TaskReading: Sendable {
+  /// Takes the Simplified Chinese conversion where a row has one.
+  public var prefersSimplified = false
+  /// The language that is taken of rows in two.
+  public var language = JudgedLanguage.chinese
+  /// What MedMCQA's `cop` calls the first option, 0 or 1; nil to tell it from the file's numbers.
+  public var firstOption: Int?
+  /// Keys of choice questions that are published without them.
+  public var keys: AnswerFile?
+
+  /// What is usual.
+  public init() {}
+}
+
 /// The items of one file.
 public struct TaskFile: Sendable {
   /// The file.
@@ -21,11 +36,8 @@ public struct TaskFile: Sendable {
     return chinese * 2 >= items.count ? .chinese : .english
   }
 
-  /// Reads the file at `path`. Of rows in both scripts or languages the simplified one is taken with
-  /// `prefersSimplified`, and the one in `language`. Throws where the file as a whole cannot be read.
-  public init(
-    path: String, prefersSimplified: Bool = false, language: JudgedLanguage = .chinese
-  ) throws(TaskProblem) {
+  /// Reads the file at `path`, as `reading` says. Throws where the file as a whole cannot be read.
+  public init(path: String, reading: TaskReading = TaskReading()) throws(TaskProblem) {
     self.path = path
     var line: Int?
     do throws(TaskProblem.Reason) {
@@ -45,7 +57,7 @@ public struct TaskFile: Sendable {
         }
       }
       (self.form, self.layout) = (form, layout)
-      let (parser, remark) = TaskFile.parser(layout, records, prefersSimplified, language)
+      let (parser, remark) = TaskFile.parser(layout, records, reading)
       self.remark = remark
       read(records, parser)
     } catch {
@@ -82,18 +94,17 @@ public struct TaskFile: Sendable {
   public mutating func keep(first count: Int) { items = Array(items.prefix(count)) }
 
   private static func parser(
-    _ layout: TaskLayout, _ records: [FileRecord], _ prefersSimplified: Bool, _ language: JudgedLanguage
+    _ layout: TaskLayout, _ records: [FileRecord], _ reading: TaskReading
   ) -> (RowParser, remark: String?) {
-    var countsFromZero = false
-    var remark: String?
-    if layout == .medmcqa {
-      let numbers = records.compactMap { (try? $0.fields.get())?["cop"]?.integer }
-      countsFromZero = numbers.contains(0) && !numbers.contains(4)
-      remark = countsFromZero ? "cop counts from 0" : "cop counts from 1"
+    guard layout == .medmcqa else { return (RowParser(layout: layout, reading: reading, firstOption: 1), nil) }
+    let numbers = Set(records.compactMap { (try? $0.fields.get())?["cop"]?.optionNumber })
+    let found = numbers.contains(0) && !numbers.contains(4) ? 0 : 1
+    var remark = "cop counts from \(reading.firstOption ?? found)"
+    // The numbers of a few rows may say nothing: published files count from 0 as well as from 1.
+    if reading.firstOption == nil, !numbers.contains(0), !numbers.contains(4) {
+      remark += ", which nothing in it shows; say --cop-from 0 if it does not"
     }
-    let parser = RowParser(
-      layout: layout, prefersSimplified: prefersSimplified, language: language, countsFromZero: countsFromZero)
-    return (parser, remark)
+    return (RowParser(layout: layout, reading: reading, firstOption: reading.firstOption ?? found), remark)
   }
 
   private static func text(_ path: String) throws(TaskProblem.Reason) -> TaskItem {

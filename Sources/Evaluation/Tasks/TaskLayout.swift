@@ -15,7 +15,7 @@ public enum TaskLayout: String, Sendable, CaseIterable {
   case cmbClinical = "CMB-Clin"
   /// AnesBench: `question`, the options under `A` to `I`, `target` (or `answer`).
   case anesbench = "AnesBench"
-  /// AnesBench as first published, in both languages: `zh_question`, `zh_A` …, `en_question`, …, `answer`.
+  /// AnesBench as first published, in both languages: `zh_question` (or `cn_`), `zh_A` …, `en_question`, …, `answer`.
   case anesbenchBilingual = "AnesBench (both languages)"
   /// `{"question", "answer"}` with a `context` where a passage belongs to it; a `long_answer` is taken for the answer.
   case question = "question/answer"
@@ -34,7 +34,8 @@ public enum TaskLayout: String, Sendable, CaseIterable {
     let known: [(TaskLayout, [String])] = [
       (.cmexam, ["Question", "Options"]), (.medmcqa, ["opa", "opb"]), (.cmbClinical, ["QA_pairs"]),
       (.options, ["question", "options"]), (.cmb, ["question", "option"]), (.anesbench, ["question", "A", "B"]),
-      (.anesbenchBilingual, ["zh_question"]), (.anesbenchBilingual, ["en_question"]),
+      (.anesbenchBilingual, ["zh_question"]), (.anesbenchBilingual, ["cn_question"]),
+      (.anesbenchBilingual, ["en_question"]),
       (.selfInstruct, ["instruction", "instances"]), (.instruction, ["instruction"]), (.messages, ["messages"]),
       (.question, ["question"]), (.text, ["text"]),
     ]

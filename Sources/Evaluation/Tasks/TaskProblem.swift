@@ -27,6 +27,8 @@ public struct TaskProblem: Error, Sendable, Equatable, CustomStringConvertible {
     case noAnswer(id: String, path: String)
     /// A line or file that is not read.
     case unreadable(String)
+    /// A Parquet file, of which others make JSONL.
+    case parquet(path: String)
     /// A file without rows.
     case empty
   }
@@ -56,7 +58,8 @@ extension TaskProblem.Reason: CustomStringConvertible {
       let list = keys.prefix(12).joined(separator: ", ")
       return "no layout that is known; it has the fields \(list.isEmpty ? "(none)" : list)"
     case .field(let name, let what): return "\"\(name)\" \(what)"
-    case .optionCount(let count): return "\(count) options; there can be 2 to \(TaskItem.optionLimit)"
+    case .optionCount(let count):
+      return "\(count) \(count == 1 ? "option" : "options"); there can be 2 to \(TaskItem.optionLimit)"
     case .noKey(let field): return "options without a key: \"\(field)\" names none of them"
     case .unknownKey(let key, let options):
       return "the key \"\(key)\" names no option; there are \(options.joined(separator: ", "))"
@@ -66,6 +69,11 @@ extension TaskProblem.Reason: CustomStringConvertible {
         + "for a larger context with -c"
     case .refused(let reason), .unreadable(let reason): return reason
     case .noAnswer(let id, let path): return "there is no answer to \"\(id)\" in \(path)"
+    case .parquet(let path):
+      let name = path.hasSuffix(".parquet") ? String(path.dropLast(8)) : path
+      return "a Parquet file, which is not read; make JSONL of it, with pandas in Python for one: "
+        + "pandas.read_parquet(\"\(path)\").to_json(\"\(name).jsonl\", orient=\"records\", lines=True, "
+        + "force_ascii=False)"
     case .empty: return "holds nothing to evaluate"
     }
   }

@@ -1,6 +1,5 @@
 // A file of lines that grows as work is done, so that it can be taken up again: what was written stays, a line that a
 // crash cut short is taken off, and two programs do not write to it at once. Only its owner can read it.
-import Common
 import Glibc
 
 /// Why a file cannot be taken up or written on.
@@ -9,23 +8,33 @@ public enum JournalError: Error, Equatable, CustomStringConvertible {
   case system(path: String, code: Int32)
   /// Another program writes to it.
   case inUse(path: String)
+  /// It was begun by a run of other data, models or settings, which are named.
+  case otherRun(path: String, differences: [String])
+  /// It holds what no run of this kind has written there.
+  case notOurs(path: String, line: Int)
 
   /// What happened and what to do.
   public var description: String {
     switch self {
     case .system(let path, let code): "\(path): cannot be written: \(systemMessage(code))"
     case .inUse(let path): "\(path): another run writes to it; wait until it has ended, or give another name"
+    case .otherRun(let path, let differences):
+      "\(path): begun with another \(differences.joined(separator: ", another ")); give the same again, another name, or "
+        + "--force to begin anew"
+    case .notOurs(let path, let line):
+      "\(path), line \(line): not of a run of this command; give another name, or --force to replace the file"
     }
   }
 }
 
 /// Lines appended to a file.
-final class JournalFile {
-  let path: String
+package final class JournalFile {
+  /// Where it lies.
+  package let path: String
   private let descriptor: Int32
 
   /// Opens or makes the file at `path` and locks it until it is closed.
-  init(path: String) throws(JournalError) {
+  package init(path: String) throws(JournalError) {
     self.path = path
     descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
     guard descriptor >= 0 else { throw .system(path: path, code: errno) }
@@ -41,14 +50,14 @@ final class JournalFile {
   deinit { if descriptor >= 0 { close(descriptor) } }
 
   /// Whether the last line has its end; true for an empty file.
-  var endsWithLineEnd: Bool {
+  package var endsWithLineEnd: Bool {
     let end = lseek(descriptor, 0, SEEK_END)
     var last: UInt8 = 0
     return end <= 0 || pread(descriptor, &last, 1, end - 1) == 1 && last == UInt8(ascii: "\n")
   }
 
   /// Takes off what stands behind the last line end.
-  func dropUnfinishedLine() throws(JournalError) {
+  package func dropUnfinishedLine() throws(JournalError) {
     var end = lseek(descriptor, 0, SEEK_END)
     var piece = [UInt8](repeating: 0, count: 1 << 16)
     while end > 0 {
@@ -65,12 +74,12 @@ final class JournalFile {
   }
 
   /// Takes off everything.
-  func clear() throws(JournalError) {
+  package func clear() throws(JournalError) {
     guard ftruncate(descriptor, 0) == 0 else { throw .system(path: path, code: errno) }
   }
 
   /// Appends `lines`, each with its end, and forces them to the disk.
-  func append(_ lines: [String]) throws(JournalError) {
+  package func append(_ lines: [String]) throws(JournalError) {
     guard !lines.isEmpty else { return }
     var rest = Array(lines.map { $0 + "\n" }.joined().utf8)[...]
     while !rest.isEmpty {
@@ -83,5 +92,5 @@ final class JournalFile {
   }
 
   /// Removes the file.
-  func remove() { unlink(path) }
+  package func remove() { unlink(path) }
 }
