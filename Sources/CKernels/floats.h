@@ -338,13 +338,19 @@ GATED(silu_multiply, silu)
 GATED(gelu_multiply, gelu)
 #undef GATED
 
-static void rotate(float *head, const float *cosines, const float *sines, size_t size, int halves) {
-  size_t pairs = size / 2, step = halves ? 1 : 2, distance = halves ? pairs : 1;
+ALWAYS_INLINE void rotate_pairs(
+  float *a, float *b, size_t step, const float *cosines, const float *sines, size_t pairs) {
   for (size_t i = 0; i < pairs; i++) {
-    float *a = head + i * step, *b = a + distance, x = *a, y = *b;
-    *a = x * cosines[i] - y * sines[i];
-    *b = x * sines[i] + y * cosines[i];
+    float x = a[i * step], y = b[i * step];
+    a[i * step] = x * cosines[i] - y * sines[i];
+    b[i * step] = x * sines[i] + y * cosines[i];
   }
+}
+
+static void rotate(float *head, const float *cosines, const float *sines, size_t size, int halves) {
+  size_t pairs = size / 2;
+  if (halves) rotate_pairs(head, head + pairs, 1, cosines, sines, pairs);
+  else rotate_pairs(head, head + 1, 2, cosines, sines, pairs);
 }
 
 static void decode(int format, const uint8_t *row, size_t width, float *out) {

@@ -135,20 +135,22 @@ public final class Transformer {
     adding update: LayerUpdates?
   ) {
     let m = memory
+    // What a row needs of the layers is looked up once: a layer copied for every row counts all its references.
+    let (isFirst, outputNorm, norm) = (previous == nil, previous?.feedForwardOutputNorm, layer.attentionNorm)
     engine.multiply(
       [Product(layer.query, into: m.queries), Product(layer.key, into: m.keys), Product(layer.value, into: m.values)],
       input: m.normalized, count: places.count, adding: update?.attention
     ) { row in
-      if let previous { addDelta(norm: previous.feedForwardOutputNorm, row: row) }
-      normalize(m.residual, layer.attentionNorm, into: m.normalized, row: row)
+      if !isFirst { addDelta(norm: outputNorm, row: row) }
+      normalize(m.residual, norm, into: m.normalized, row: row)
     }
     let angles = parameters.isLocal(layer: index) ? m.localAngles : m.globalAngles
     let pairing = parameters.architecture.rotaryPairing
+    let biases = [(layer.queryBias, m.queries), (layer.keyBias, m.keys), (layer.valueBias, m.values)]
+    let heads = [(layer.queryNorm, m.queries), (layer.keyNorm, m.keys)]
     engine.eachRow(places.count) { row in
-      for (bias, matrix) in [(layer.queryBias, m.queries), (layer.keyBias, m.keys), (layer.valueBias, m.values)] {
-        if let bias { engine.addBias(bias, to: matrix, row: row) }
-      }
-      for (norm, matrix) in [(layer.queryNorm, m.queries), (layer.keyNorm, m.keys)] {
+      for case (let bias?, let matrix) in biases { engine.addBias(bias, to: matrix, row: row) }
+      for (norm, matrix) in heads {
         if let norm { engine.normalizeHeads(matrix, weights: norm, epsilon: parameters.epsilon, row: row) }
         engine.rotate(matrix, headSize: parameters.headSize, angles: angles, pairing: pairing, row: row)
       }
@@ -175,17 +177,18 @@ public final class Transformer {
   }
 
   private func feedForward(_ layer: LayerWeights, count: Int, adding update: LayerUpdates?) {
-    let m = memory
+    let (m, activation) = (memory, parameters.architecture.activation)
+    let (bias, outputNorm, norm) = (layer.outputBias, layer.attentionOutputNorm, layer.feedForwardNorm)
     engine.multiply(
       [Product(layer.gate, into: m.gate), Product(layer.up, into: m.up)], input: m.normalized, count: count,
       adding: update?.feedForward
     ) { row in
-      if let bias = layer.outputBias { engine.addBias(bias, to: m.delta, row: row) }
-      addDelta(norm: layer.attentionOutputNorm, row: row)
-      normalize(m.residual, layer.feedForwardNorm, into: m.normalized, row: row)
+      if let bias { engine.addBias(bias, to: m.delta, row: row) }
+      addDelta(norm: outputNorm, row: row)
+      normalize(m.residual, norm, into: m.normalized, row: row)
     }
     engine.multiply([Product(layer.down, into: m.delta)], input: m.gate, count: count, adding: update?.down) { row in
-      engine.gate(m.gate, with: m.up, activation: parameters.architecture.activation, row: row)
+      engine.gate(m.gate, with: m.up, activation: activation, row: row)
     }
   }
 
@@ -200,11 +203,12 @@ public final class Transformer {
 
   private func logits(count: Int, after previous: LayerWeights?) throws(ModelError) -> FloatMatrix {
     guard count > 0 else { return logitMemory }
-    let (m, head) = (memory, checkpoint.weights.head)
+    let (m, head, norm) = (memory, checkpoint.weights.head, checkpoint.weights.outputNorm)
+    let (isFirst, outputNorm) = (previous == nil, previous?.feedForwardOutputNorm)
     if logitMemory.rows < count { logitMemory = FloatMatrix(rows: count, width: head.rows) }
     engine.multiply([Product(head, into: logitMemory)], input: m.normalized, count: count) { row in
-      if let previous { addDelta(norm: previous.feedForwardOutputNorm, row: row) }
-      normalize(m.residual, checkpoint.weights.outputNorm, into: m.normalized, row: row)
+      if !isFirst { addDelta(norm: outputNorm, row: row) }
+      normalize(m.residual, norm, into: m.normalized, row: row)
     }
     for row in 0..<count where !m.residual.isFinite(row: row) || !logitMemory.isFinite(row: row) {
       throw checkpoint.explainNotFinite()
