@@ -15,6 +15,11 @@ ALWAYS_INLINE void prefetch_lines(const uint8_t *from, size_t bytes) {
   for (size_t line = 0; line < bytes; line += 64) _mm_prefetch((const char *)from + line, _MM_HINT_T1);
 }
 
+// What lies `offset` bytes behind the start of rows that take `total`: behind their end it is what comes next.
+ALWAYS_INLINE const uint8_t *address_ahead(const uint8_t *rows, size_t total, const uint8_t *next, size_t offset) {
+  return offset < total || !next ? rows + offset : next + (offset - total);
+}
+
 // Four neighbouring rows: where each starts, and how many bytes may be read from there on. Rows beyond the last are
 // the last once more, and their results are dropped.
 typedef struct {
@@ -117,7 +122,7 @@ static void multiply_columns(
 #define FORMAT(name, number, shift, halves, minimum, bits) \
   ALWAYS_INLINE void stream_##name( \
     const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const hypnos_column_group *columns, \
-    int count, float *out, size_t out_stride) { \
+    int count, float *out, size_t out_stride, const uint8_t *next) { \
     size_t whole = width / HYPNOS_GROUP, tail = width % HYPNOS_GROUP / HYPNOS_BLOCK, groups = whole + (tail > 0); \
     size_t group_bytes = row_bytes / groups; \
     for (size_t first = 0; first < row_count; first += STREAM_ROWS) { \
@@ -127,17 +132,18 @@ static void multiply_columns(
         four_rows g; \
         LOAD_GROUP(name, number, &tile, i, halves, minimum, &g) \
         size_t step_bytes = STREAM_ROWS * group_bytes; \
-        prefetch_lines(tile.starts[0] + STREAM_ROWS * row_bytes + PREFETCH + i * step_bytes, step_bytes); \
+        size_t offset = (first + STREAM_ROWS) * row_bytes + PREFETCH + i * step_bytes; \
+        prefetch_lines(address_ahead(rows, row_count * row_bytes, next, offset), step_bytes); \
         stream_group(&g, shift, halves, minimum, bits, columns + i, groups, count, partial); \
       } \
       for (int c = 0; c < count; c++) finish_rows(partial[c], row_count - first, out + c * out_stride + first); \
     } \
   } \
   static void fill_panel_##name( \
-    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const panel *p, size_t first) { \
+    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const panel *p, size_t first, \
+    const uint8_t *ahead) { \
     size_t whole = width / HYPNOS_GROUP, tail = width % HYPNOS_GROUP / HYPNOS_BLOCK; \
     size_t step_bytes = FILL_ROWS * (row_bytes / p->groups); \
-    const uint8_t *ahead = rows + (PANEL_ROWS + first) * row_bytes; \
     row_tile tiles[FILL_ROWS / 4]; \
     for (size_t t = 0; t < FILL_ROWS / 4; t++) tiles[t] = tile_from(rows, row_bytes, first + 4 * t, row_count); \
     for (size_t i = 0; i < p->groups; i++) { \
@@ -145,26 +151,27 @@ static void multiply_columns(
       for (size_t t = 0; t < FILL_ROWS / 4; t++) { \
         LOAD_GROUP(name, number, &tiles[t], i, halves, minimum, &g[t]) \
       } \
-      prefetch_lines(ahead + i * step_bytes, step_bytes); \
+      prefetch_lines(ahead + first * row_bytes + i * step_bytes, step_bytes); \
       store_group(g, halves, minimum, first, i, p); \
     } \
   } \
   static void multiply_##name( \
     const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const hypnos_column_group *columns, \
-    size_t column_count, float *out, size_t out_stride, void *scratch) { \
+    size_t column_count, float *out, size_t out_stride, void *scratch, const uint8_t *next) { \
     switch (column_count) { \
-      case 1: return stream_##name(rows, row_bytes, row_count, width, columns, 1, out, out_stride); \
-      case 2: return stream_##name(rows, row_bytes, row_count, width, columns, 2, out, out_stride); \
-      case 3: return stream_##name(rows, row_bytes, row_count, width, columns, 3, out, out_stride); \
-      case 4: return stream_##name(rows, row_bytes, row_count, width, columns, 4, out, out_stride); \
+      case 1: return stream_##name(rows, row_bytes, row_count, width, columns, 1, out, out_stride, next); \
+      case 2: return stream_##name(rows, row_bytes, row_count, width, columns, 2, out, out_stride, next); \
+      case 3: return stream_##name(rows, row_bytes, row_count, width, columns, 3, out, out_stride, next); \
+      case 4: return stream_##name(rows, row_bytes, row_count, width, columns, 4, out, out_stride, next); \
     } \
     panel p = panel_in(scratch, width); \
     panel_function function = PANEL_FOR(bits, halves, minimum); \
     prefetch_lines(rows, (row_count < PANEL_ROWS ? row_count : PANEL_ROWS) * row_bytes); \
     for (size_t r = 0; r < row_count; r += PANEL_ROWS) { \
       size_t count = row_count - r < PANEL_ROWS ? row_count - r : PANEL_ROWS; \
+      const uint8_t *ahead = address_ahead(rows, row_count * row_bytes, next, (r + count) * row_bytes); \
       for (size_t first = 0; first < count; first += FILL_ROWS) \
-        fill_panel_##name(rows + r * row_bytes, row_bytes, count, width, &p, first); \
+        fill_panel_##name(rows + r * row_bytes, row_bytes, count, width, &p, first, ahead); \
       multiply_columns(&p, function, shift, columns, column_count, count, out + r, out_stride); \
     } \
   }
@@ -172,11 +179,11 @@ HYPNOS_QUANTIZED_FORMATS(FORMAT)
 
 static void multiply(
   int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const void *columns,
-  size_t column_count, float *out, size_t out_stride, void *scratch) {
+  size_t column_count, float *out, size_t out_stride, void *scratch, const uint8_t *next) {
   switch (format) {
 #define AS(name, number, shift, halves, minimum, bits) \
   case number: \
-    multiply_##name(rows, row_bytes, row_count, width, columns, column_count, out, out_stride, scratch); \
+    multiply_##name(rows, row_bytes, row_count, width, columns, column_count, out, out_stride, scratch, next); \
     break;
     HYPNOS_QUANTIZED_FORMATS(AS)
 #undef AS

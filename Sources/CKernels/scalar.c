@@ -90,8 +90,9 @@ HYPNOS_QUANTIZED_FORMATS(MULTIPLY)
 
 static void multiply(
   int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const void *columns,
-  size_t column_count, float *out, size_t out_stride, void *scratch) {
+  size_t column_count, float *out, size_t out_stride, void *scratch, const uint8_t *next) {
   (void)scratch;
+  (void)next;
   for (size_t r = 0; r < row_count; r++) {
     switch (format) {
 #define AS(name, number, shift, halves, minimum, bits) \

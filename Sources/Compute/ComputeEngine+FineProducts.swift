@@ -33,7 +33,7 @@ extension ComputeEngine {
     pool.run(pieces.count) { item, thread in
       let (piece, panel) = (pieces[item], panel(thread: thread))
       let call = calls[piece.product]
-      call[0].compute(piece, panel: panel)
+      call[0].compute(piece, panel: panel, next: nil)
       guard call[1].isQuantized else { return }
       call[1].add(piece, height: Self.rowsAtOnce, sums: sums.row(thread), panel: panel)
     }

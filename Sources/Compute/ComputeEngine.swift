@@ -66,13 +66,14 @@ public final class ComputeEngine {
     let before = lowRank?.itemCount ?? 0
     pieces.withUnsafeBufferPointer { pieces in
       calls.withUnsafeBufferPointer { calls in
-        pool.run(before + pieces.count) { item, thread in
+        pool.runAhead(before + pieces.count) { item, next, thread in
           if item < before {
             lowRank?.reduce(item: item)
             return
           }
           let piece = pieces[item - before]
-          calls[piece.product].compute(piece, panel: panel(thread: thread))
+          let weights = next.map { calls[pieces[$0 - before].product].start(pieces[$0 - before].first) }
+          calls[piece.product].compute(piece, panel: panel(thread: thread), next: weights)
           lowRank?.add(to: piece)
         }
       }

@@ -94,7 +94,7 @@ struct LowRankStep {
   /// is at work on them.
   func add(to piece: ProductPiece) {
     guard let share = shares[piece.product] else { return }
-    precondition(piece.first % 16 == 0 && piece.first + piece.count <= share.outputWidth, "whole tiles")
+    precondition(piece.first % 16 == 0 && piece.rows.upperBound <= share.outputWidth, "whole tiles")
     progress.wait()
     table.pointee.add_low_rank(
       share.format, share.tiles + piece.first / 16 * share.tileBytes, share.ranks.count, piece.count,

@@ -10,6 +10,8 @@ struct ProductPiece {
   let first: Int
   /// How many rows.
   let count: Int
+  /// Its rows.
+  var rows: Range<Int> { first..<first + count }
 
   /// The fewest bytes of weights that are worth the taking of a piece.
   private static let leastBytes = 16 << 10
@@ -72,9 +74,16 @@ struct ProductCall {
     outputWidth = product.output.width
   }
 
-  /// Computes the rows of `piece`, which is one of this product's.
-  func compute(_ piece: ProductPiece, panel: UnsafeMutableRawPointer) {
-    compute(piece.first..<piece.first + piece.count, into: output + piece.first, stride: outputWidth, panel: panel)
+  /// Where the weights of row `first` begin.
+  func start(_ first: Int) -> UnsafePointer<UInt8> {
+    precondition(first >= 0 && first < rowCount, "a row of the product")
+    return rows + first * rowBytes
+  }
+
+  /// Computes the rows of `piece`, which is one of this product's. `next` is where the weights begin that this thread
+  /// takes afterwards.
+  func compute(_ piece: ProductPiece, panel: UnsafeMutableRawPointer, next: UnsafePointer<UInt8>?) {
+    compute(piece.rows, into: output + piece.first, stride: outputWidth, panel: panel, next: next)
   }
 
   /// Adds the rows of `piece` to what stands in the output, `height` of them at a time by way of `sums`, which has room
@@ -82,9 +91,9 @@ struct ProductCall {
   func add(
     _ piece: ProductPiece, height: Int, sums: UnsafeMutablePointer<Float>, panel: UnsafeMutableRawPointer
   ) {
-    for first in stride(from: piece.first, to: piece.first + piece.count, by: height) {
-      let rows = first..<min(first + height, piece.first + piece.count)
-      compute(rows, into: sums, stride: rows.count, panel: panel)
+    for first in stride(from: piece.first, to: piece.rows.upperBound, by: height) {
+      let rows = first..<min(first + height, piece.rows.upperBound)
+      compute(rows, into: sums, stride: rows.count, panel: panel, next: nil)
       for column in 0..<count {
         table.pointee.add(output + column * outputWidth + first, sums + column * rows.count, rows.count)
       }
@@ -92,16 +101,16 @@ struct ProductCall {
   }
 
   private func compute(
-    _ range: Range<Int>, into target: UnsafeMutablePointer<Float>, stride: Int, panel: UnsafeMutableRawPointer
+    _ range: Range<Int>, into target: UnsafeMutablePointer<Float>, stride: Int, panel: UnsafeMutableRawPointer,
+    next: UnsafePointer<UInt8>?
   ) {
     precondition(range.lowerBound >= 0 && range.upperBound <= rowCount, "rows of the product")
-    let start = rows + range.lowerBound * rowBytes
     if isQuantized {
       table.pointee.multiply(
-        format, start, rowBytes, range.count, width, columns, count, target, stride, panel)
+        format, start(range.lowerBound), rowBytes, range.count, width, columns, count, target, stride, panel, next)
     } else {
       table.pointee.multiply_floats(
-        format, start, rowBytes, range.count, width, input, width, count, target, stride)
+        format, start(range.lowerBound), rowBytes, range.count, width, input, width, count, target, stride)
     }
   }
 }

@@ -18,7 +18,8 @@ public final class WorkerPool: @unchecked Sendable {
   private let sleeping = Atomic<Int>(0)
   private let stopping = Atomic<Bool>(false)
   private var itemCount = 0
-  private var body: ((Int, Int) -> Void)?
+  private var takesAhead = false
+  private var body: ((Int, Int?, Int) -> Void)?
   private let spins: Int
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let wakeUp = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -48,12 +49,23 @@ public final class WorkerPool: @unchecked Sendable {
   /// Calls `body(item, thread)` for every item in `0..<count`, on all threads, and returns when all are done. Items
   /// are taken in their order, so one may wait for those before it.
   public func run(_ count: Int, _ body: (_ item: Int, _ thread: Int) -> Void) {
+    run(count, takesAhead: false) { item, _, thread in body(item, thread) }
+  }
+
+  /// The same for small items that can be prepared for: a thread takes its next item, which `body` is told, before it
+  /// runs the one it has. Nil when there is none.
+  func runAhead(_ count: Int, _ body: (_ item: Int, _ next: Int?, _ thread: Int) -> Void) {
+    run(count, takesAhead: true, body)
+  }
+
+  private func run(_ count: Int, takesAhead: Bool, _ body: (_ item: Int, _ next: Int?, _ thread: Int) -> Void) {
     guard threads > 1, count > 1 else {
-      for item in 0..<max(count, 0) { body(item, 0) }
+      for item in 0..<max(count, 0) { body(item, item + 1 < count ? item + 1 : nil, 0) }
       return
     }
     withoutActuallyEscaping(body) { escaping in
       self.body = escaping
+      self.takesAhead = takesAhead
       itemCount = count
       done.store(0, ordering: .relaxed)
       untaken.store(count, ordering: .releasing)
@@ -105,9 +117,10 @@ public final class WorkerPool: @unchecked Sendable {
     guard let body else { return 0 }
     var (item, count) = (first, 0)
     while true {
-      body(item, thread)
+      let ahead = takesAhead ? takeItem() : nil
+      body(item, ahead, thread)
       count += 1
-      guard let next = takeItem() else { return count }
+      guard let next = ahead ?? takeItem() else { return count }
       item = next
     }
   }

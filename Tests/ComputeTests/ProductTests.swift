@@ -14,7 +14,7 @@ import Testing
     var out = [Float](repeating: .nan, count: count * (columns.count / width))
     table.multiply(
       Int32(format.rawValue), rows, format.rowBytes(width: width)!, count, width, quantized.pointer,
-      columns.count / width, &out, count, scratch.pointer)
+      columns.count / width, &out, count, scratch.pointer, rows)
     return out
   }
 

@@ -75,10 +75,11 @@ typedef struct {
   void (*quantize_finely)(const float *values, size_t width, void *base, void *fine);
 
   // out[c * out_stride + r] = row r . column c, for `row_count` rows of `width` values in a quantized
-  // `format`, `row_bytes` apart. The columns lie `hypnos_column_bytes(width)` apart.
+  // `format`, `row_bytes` apart. The columns lie `hypnos_column_bytes(width)` apart. `next` is where the rows begin
+  // that the calling thread multiplies afterwards, which are fetched towards the end, or null.
   void (*multiply)(
     int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const void *columns,
-    size_t column_count, float *out, size_t out_stride, void *scratch);
+    size_t column_count, float *out, size_t out_stride, void *scratch, const uint8_t *next);
 
   // The same for rows of F32, F16 or BF16 and columns of float32, `column_stride` floats apart.
   void (*multiply_floats)(
