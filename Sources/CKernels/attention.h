@@ -3,7 +3,8 @@
 #ifndef HYPNOS_ATTENTION_H
 #define HYPNOS_ATTENTION_H
 
-enum { ATTEND_VECTORS = 8 };
+// The most vectors of a value summed side by side, and the most tiles of keys, each of which is a stream from memory.
+enum { ATTEND_VECTORS = 8, SCORE_TILES = 4 };
 
 // Eight bits for `count` values of a block of up to 32, and their scale as it is stored.
 ALWAYS_INLINE uint16_t quantize_cached(const float *values, size_t count, int8_t codes[32]) {
@@ -185,10 +186,11 @@ ALWAYS_INLINE int vectors_together(int count) {
 ALWAYS_INLINE void weigh_values(
   int cache, int count, const float *weights, size_t from, size_t to, const uint8_t *values, size_t size,
   float *outputs) {
-  size_t d = 0, together = (size_t)vectors_together(count);
-  for (; d + 16 * together <= size; d += 16 * together)
-    weigh_vectors(cache, count, (int)together, weights, from, to, values, size, d, outputs);
-  for (; d + 16 <= size; d += 16) weigh_vectors(cache, count, 1, weights, from, to, values, size, d, outputs);
+  size_t d = 0;
+  // Half as many side by side where a head is too narrow for more: each pass reads all values.
+  _Pragma("clang loop unroll(full)") for (int together = vectors_together(count); together > 0; together /= 2)
+    for (; d + 16 * (size_t)together <= size; d += 16 * (size_t)together)
+      weigh_vectors(cache, count, together, weights, from, to, values, size, d, outputs);
   for (; d < size; d++) {
     for (int q = 0; q < count; q++) {
       float sum = 0;
@@ -211,14 +213,14 @@ ALWAYS_INLINE void attend_as(
     to = lasts[q] > to ? lasts[q] : to;
   }
   size_t tiles = ((size_t)to + HYPNOS_TILE - 1) / HYPNOS_TILE, t = (size_t)from / HYPNOS_TILE;
-  size_t tile_bytes = hypnos_tile_bytes(cache, size), together = (size_t)vectors_together(count);
+  size_t tile_bytes = hypnos_tile_bytes(cache, size);
+  int most = vectors_together(count) < SCORE_TILES ? vectors_together(count) : SCORE_TILES;
   // An 8-bit block needs a second sum for each.
-  if (cache != HYPNOS_CACHE_F16) together = (together + 1) / 2;
+  if (cache != HYPNOS_CACHE_F16) most = (most + 1) / 2;
   for (int q = 0; q < count; q++) memset(scratch + q * HYPNOS_CHUNK, 0, t * HYPNOS_TILE * sizeof(float));
-  for (; t + together <= tiles; t += together)
-    score_tiles(cache, count, (int)together, queries, size, keys + t * tile_bytes, scratch + t * HYPNOS_TILE);
-  for (; t < tiles; t++)
-    score_tiles(cache, count, 1, queries, size, keys + t * tile_bytes, scratch + t * HYPNOS_TILE);
+  _Pragma("clang loop unroll(full)") for (int together = most; together > 0; together /= 2)
+    for (; t + (size_t)together <= tiles; t += (size_t)together)
+      score_tiles(cache, count, together, queries, size, keys + t * tile_bytes, scratch + t * HYPNOS_TILE);
   for (int q = 0; q < count; q++)
     soften(scratch + q * HYPNOS_CHUNK, tiles, firsts[q], lasts[q], maxima + q, sums + q);
   weigh_values(cache, count, scratch, (size_t)from, (size_t)to, values, size, outputs);
