@@ -70,41 +70,48 @@ struct AttentionRun: @unchecked Sendable {
   /// All of one item.
   func attend(_ item: AttentionItem, scratch: UnsafeMutablePointer<Float>) {
     begin(item, scratch: scratch)
-    pack(item, scratch: scratch)
+    let queries = pack(item, scratch: scratch)
     let partial = scratch + scoreWidth + partialWidth
-    for chunk in item.chunks {
-      attendPacked(item, chunk: chunk, scratch: scratch, into: partial)
-      merge(partial, of: item, scratch: scratch)
+    withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * most) { bounds in
+      for chunk in item.chunks {
+        compute(
+          call(item, chunk: chunk, queries: queries, bounds: bounds.baseAddress!, into: partial), scores: scratch)
+        merge(partial, of: item, scratch: scratch)
+      }
     }
     finish(item, scratch: scratch)
   }
 
-  /// One chunk of an item.
-  func attend(
-    _ item: AttentionItem, chunk: Int, scratch: UnsafeMutablePointer<Float>, into partial: UnsafeMutablePointer<Float>
-  ) {
-    pack(item, scratch: scratch)
-    attendPacked(item, chunk: chunk, scratch: scratch, into: partial)
+  /// The call for one chunk of an item whose packed queries are `queries`; its bounds are written to `bounds`, room for
+  /// two a query.
+  func call(
+    _ item: AttentionItem, chunk: Int, queries: UnsafePointer<Float>, bounds: UnsafeMutablePointer<Int32>,
+    into partial: UnsafeMutablePointer<Float>
+  ) -> ChunkCall {
+    for query in 0..<item.count {
+      let visible = item.visible(query: query, start: chunk * Int(HYPNOS_CHUNK))
+      (bounds[query], bounds[most + query]) = (visible.lowerBound, visible.upperBound)
+    }
+    return ChunkCall(
+      format: item.store.format.number, queries: queries, count: item.count,
+      keys: item.store.keys(layer: item.layer, head: item.head, chunk: chunk),
+      values: item.store.values(layer: item.layer, head: item.head, chunk: chunk), bounds: bounds, partial: partial)
   }
 
-  private func attendPacked(
-    _ item: AttentionItem, chunk: Int, scratch: UnsafeMutablePointer<Float>, into partial: UnsafeMutablePointer<Float>
-  ) {
-    let start = chunk * Int(HYPNOS_CHUNK)
-    let maxima = partial + most * size
-    let packed = scratch + scoreWidth + 2 * partialWidth
-    withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * most) { bounds in
-      let (firsts, lasts) = (bounds.baseAddress!, bounds.baseAddress! + most)
-      for query in 0..<item.count {
-        let visible = item.visible(query: query, start: start)
-        (firsts[query], lasts[query]) = (visible.lowerBound, visible.upperBound)
-      }
-      table.pointee.attend(
-        item.store.format.number, packed, item.count, size,
-        item.store.keys(layer: item.layer, head: item.head, chunk: chunk),
-        item.store.values(layer: item.layer, head: item.head, chunk: chunk), firsts, lasts, maxima, maxima + most,
-        partial, scratch)
-    }
+  /// The same with the bounds in `row`, behind the partial result that is to come there.
+  func call(
+    _ item: AttentionItem, chunk: Int, queries: UnsafePointer<Float>, row: UnsafeMutablePointer<Float>
+  ) -> ChunkCall {
+    let bounds = UnsafeMutableRawPointer(row + partialWidth).assumingMemoryBound(to: Int32.self)
+    return call(item, chunk: chunk, queries: queries, bounds: bounds, into: row)
+  }
+
+  /// Computes a call's partial result; `scores` is working memory.
+  func compute(_ call: ChunkCall, scores: UnsafeMutablePointer<Float>) {
+    let maxima = call.partial + most * size
+    table.pointee.attend(
+      call.format, call.queries, call.count, size, call.keys, call.values, call.bounds, call.bounds + most, maxima,
+      maxima + most, call.partial, scores)
   }
 
   /// Makes the result so far one of nothing seen.
@@ -140,12 +147,35 @@ struct AttentionRun: @unchecked Sendable {
     }
   }
 
-  private func pack(_ item: AttentionItem, scratch: UnsafeMutablePointer<Float>) {
+  /// The item's queries, scaled and one behind the other, in their place of the scratch.
+  func pack(_ item: AttentionItem, scratch: UnsafeMutablePointer<Float>) -> UnsafePointer<Float> {
     let packed = scratch + scoreWidth + 2 * partialWidth
     for query in 0..<item.count {
       let (row, column) = item.offset(query)
       (packed + query * size).update(from: queries.row(row) + column, count: size)
     }
     table.pointee.scale(packed, item.scale, item.count * size)
+    return UnsafePointer(packed)
+  }
+}
+
+/// One chunk of one item as the kernel is called for it: addresses and sizes only, so that threads need not count
+/// references to the same cache.
+struct ChunkCall {
+  let format: Int32
+  let queries: UnsafePointer<Float>
+  let count: Int
+  let keys: UnsafeRawPointer
+  let values: UnsafeRawPointer
+  /// The first positions the queries see, then the last ones.
+  let bounds: UnsafePointer<Int32>
+  let partial: UnsafeMutablePointer<Float>
+
+  init(
+    format: Int32, queries: UnsafePointer<Float>, count: Int, keys: UnsafeRawPointer, values: UnsafeRawPointer,
+    bounds: UnsafeMutablePointer<Int32>, partial: UnsafeMutablePointer<Float>
+  ) {
+    (self.format, self.queries, self.count) = (format, queries, count)
+    (self.keys, self.values, self.bounds, self.partial) = (keys, values, UnsafePointer(bounds), partial)
   }
 }

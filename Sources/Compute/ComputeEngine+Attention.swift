@@ -102,24 +102,28 @@ extension ComputeEngine {
 
   /// Few queries with a long past: the threads share out its chunks, whose results are merged in their order.
   private func attendByChunks(_ items: [AttentionItem], count: Int, run: AttentionRun) {
-    let scratch = scratch(rows: pool.threads + count, width: run.scratchWidth)
-    var pieces: [(item: Int, chunk: Int, row: Int)] = []
-    for item in items.indices {
-      for chunk in items[item].chunks { pieces.append((item, chunk, pool.threads + pieces.count)) }
-    }
+    let partials = pool.threads + items.count
+    let scratch = scratch(rows: partials + count, width: run.scratchWidth)
+    var calls: [ChunkCall] = []
+    var rows = items.map { _ in [Int]() }
+    calls.reserveCapacity(count)
+    let queries = items.indices.map { run.pack(items[$0], scratch: scratch.row(pool.threads + $0)) }
+    let chunks = (items.map(\.chunks.lowerBound).min() ?? 0)..<(items.map(\.chunks.upperBound).max() ?? 0)
     // In the order in which they lie in memory: the heads of a chunk are neighbours.
-    pieces.sort { ($0.chunk, $0.item) < ($1.chunk, $1.item) }
-    pool.run(count) { index, thread in
-      let piece = pieces[index]
-      run.attend(
-        items[piece.item], chunk: piece.chunk, scratch: scratch.row(thread), into: scratch.row(piece.row))
+    for chunk in chunks {
+      for (index, item) in items.enumerated() where item.chunks.contains(chunk) {
+        let row = partials + calls.count
+        rows[index].append(row)
+        calls.append(run.call(item, chunk: chunk, queries: queries[index], row: scratch.row(row)))
+      }
     }
-    var first = pool.threads
-    for item in items {
-      run.begin(item, scratch: scratch.row(0))
-      for row in first..<first + item.chunks.count { run.merge(scratch.row(row), of: item, scratch: scratch.row(0)) }
-      run.finish(item, scratch: scratch.row(0))
-      first += item.chunks.count
+    calls.withUnsafeBufferPointer { calls in
+      pool.run(count) { index, thread in run.compute(calls[index], scores: scratch.row(thread)) }
+    }
+    pool.run(items.count) { index, thread in
+      run.begin(items[index], scratch: scratch.row(thread))
+      for row in rows[index] { run.merge(scratch.row(row), of: items[index], scratch: scratch.row(thread)) }
+      run.finish(items[index], scratch: scratch.row(thread))
     }
   }
 }
