@@ -47,7 +47,13 @@ package final class JournalFile {
     }
   }
 
-  deinit { if descriptor >= 0 { close(descriptor) } }
+  deinit {
+    guard descriptor >= 0 else { return }
+    // A program that is just being started elsewhere in the process still has a copy of the descriptor, and would keep
+    // the lock for a moment.
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 
   /// Whether the last line has its end; true for an empty file.
   package var endsWithLineEnd: Bool {
