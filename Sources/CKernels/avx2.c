@@ -12,6 +12,20 @@
 
 enum { GRADIENT_ROWS = 6, GRADIENT_VECTORS = 1 };
 #include "gradients.h"
+
+enum { FINE_ROWS = 2 };
+
+ALWAYS_INLINE ints add_pairs(ints sums, ints a, ints b) {
+  __m256i s[2], x[2], y[2];
+  memcpy(s, &sums, sizeof s);
+  memcpy(x, &a, sizeof x);
+  memcpy(y, &b, sizeof y);
+  for (int i = 0; i < 2; i++) s[i] = _mm256_add_epi32(s[i], _mm256_madd_epi16(x[i], y[i]));
+  memcpy(&sums, s, sizeof s);
+  return sums;
+}
+
+#include "products16.h"
 #define HYPNOS_PEAK_AVX2
 #include "limits.h"
 
@@ -412,7 +426,8 @@ PANEL_SHAPE(6, 2, 0)
 #include "products.h"
 
 const hypnos_kernels hypnos_avx2_kernels = {
-  .name = "avx2", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_LIMIT_KERNELS};
+  .name = "avx2", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_FINE_KERNELS,
+  HYPNOS_LIMIT_KERNELS};
 
 #pragma clang attribute pop
 #endif

@@ -14,6 +14,16 @@
 
 enum { GRADIENT_ROWS = 8, GRADIENT_VECTORS = 2 };
 #include "gradients.h"
+
+enum { FINE_ROWS = 12 };
+
+// Written out, because the compiler makes a multiplication and an addition of the intrinsic.
+ALWAYS_INLINE ints add_pairs(ints sums, ints a, ints b) {
+  __asm__("vpdpwssd %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));
+  return sums;
+}
+
+#include "products16.h"
 #define HYPNOS_PEAK_VNNI
 #include "limits.h"
 
@@ -392,7 +402,8 @@ PANEL_SHAPE(21, 2, 1)
 #include "products.h"
 
 const hypnos_kernels hypnos_avx512vnni_kernels = {
-  .name = "avx512vnni", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_LIMIT_KERNELS};
+  .name = "avx512vnni", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_FINE_KERNELS,
+  HYPNOS_LIMIT_KERNELS};
 
 #pragma clang attribute pop
 #endif

@@ -144,29 +144,6 @@ static void quantize(const float *values, size_t width, void *base) {
   }
 }
 
-// What is left of a group's values when its codes are taken off.
-ALWAYS_INLINE void residue_of_group(const float *values, const hypnos_column_group *group, float *residue) {
-  for (int b = 0; b < 4; b++)
-    for (int h = 0; h < 2; h++) {
-      floats codes = __builtin_convertvector(
-        __builtin_convertvector(*(const bytes16 *)group->values[h][b], ints), floats);
-      size_t at = (size_t)(b * HYPNOS_BLOCK + h * 16);
-      store(residue + at, fused(codes, splat(-group->scales[b]), load(values + at)));
-    }
-}
-
-static void quantize_finely(const float *values, size_t width, void *base, void *fine_base) {
-  hypnos_column_group *groups = base, *fine = fine_base;
-  for (size_t g = 0; g * HYPNOS_GROUP < width; g++) {
-    size_t rest = width - g * HYPNOS_GROUP;
-    float padded[HYPNOS_GROUP] = {0}, residue[HYPNOS_GROUP];
-    memcpy(padded, values + g * HYPNOS_GROUP, (rest < HYPNOS_GROUP ? rest : HYPNOS_GROUP) * sizeof(float));
-    quantize_group(padded, groups + g);
-    residue_of_group(padded, groups + g, residue);
-    quantize_group(residue, fine + g);
-  }
-}
-
 ALWAYS_INLINE floats load_weights(int format, const uint8_t *row, size_t index) {
   if (format == HYPNOS_F32) return load((const float *)row + index);
   if (format == HYPNOS_F16) return load_halves((const uint16_t *)row + index);
@@ -397,7 +374,7 @@ static void decode(int format, const uint8_t *row, size_t width, float *out) {
 
 // The float half of a table; `multiply` is the including file's own.
 #define HYPNOS_FLOAT_KERNELS \
-  .quantize = quantize, .quantize_finely = quantize_finely, .multiply_floats = multiply_floats, \
+  .quantize = quantize, .multiply_floats = multiply_floats, \
   .add_low_rank = add_low_rank, .decode = decode, .rms_norm = rms_norm, .add = add, .scale = scale, \
   .silu_multiply = silu_multiply, .gelu_multiply = gelu_multiply, .rotate = rotate, \
   .store_key = store_key, .store_value = store_value, .attend = attend, .merge = merge, \

@@ -4,6 +4,15 @@
 
 enum { GRADIENT_ROWS = 2, GRADIENT_VECTORS = 1 };
 #include "gradients.h"
+
+enum { FINE_ROWS = 2 };
+
+ALWAYS_INLINE ints add_pairs(ints sums, ints a, ints b) {
+  unsigneds low = (unsigneds)((a << 16 >> 16) * (b << 16 >> 16)), high = (unsigneds)((a >> 16) * (b >> 16));
+  return (ints)((unsigneds)sums + low + high);
+}
+
+#include "products16.h"
 #include "limits.h"
 
 ALWAYS_INLINE floats load_halves(const uint16_t *p) {
@@ -107,4 +116,5 @@ static void multiply(
 }
 
 const hypnos_kernels hypnos_scalar_kernels = {
-  .name = "scalar", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_LIMIT_KERNELS};
+  .name = "scalar", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_FINE_KERNELS,
+  HYPNOS_LIMIT_KERNELS};

@@ -1,41 +1,152 @@
-// Products for training, where the rounding of activations to 8 bits adds up over the layers and spoils the gradients:
-// the input is two columns of 8 bits, the second holding what rounding took off the first, which is about 16 bits at
-// twice the work of one and still in integers.
+// Products for training, forward and backward. The rounding of activations to 8 bits adds up over the layers and spoils
+// the gradients, so both operands are rounded to 16 bits here: inputs or gradients once a product, weights whenever a
+// panel of them is laid out, which stays in the second-level cache while the rows pass. Every sum is taken in the
+// order of the summed index, so that neither threads nor panels change a bit.
 import CKernels
 
+/// The backward side of a `Product`: its weight, and the gradients of its outputs.
+public struct BackwardProduct {
+  let weight: WeightMatrix
+  let gradients: FloatMatrix
+
+  /// The product with `weight` [rows, width] whose outputs have `gradients` [columns, rows].
+  public init(_ weight: WeightMatrix, gradients: FloatMatrix) {
+    precondition(gradients.width == weight.rows, "the gradients' width")
+    self.weight = weight
+    self.gradients = gradients
+  }
+}
+
 extension ComputeEngine {
-  /// Rows of a piece whose second products are added to the first while both are in the cache.
-  private static let rowsAtOnce = 32
+  /// The bytes that `rows` rows of `width` values take as the input of a fine product.
+  public static func fineBytes(rows: Int, width: Int) -> Int { FineRows.byteCount(count: rows, width: width) }
 
   /// The same as `multiply` with the input to about 16 bits.
   public func multiplyFinely(
     _ products: [Product], input: FloatMatrix, count: Int, preparing prepare: (_ row: Int) -> Void = { _ in }
   ) {
-    guard products.contains(where: \.weight.isQuantized) else {
-      return multiply(products, input: input, count: count, preparing: prepare)
-    }
-    checkShapes(products, input: input, count: count)
-    columns.reserve(count: count, width: input.width)
-    residues.reserve(count: count, width: input.width)
+    let (fine, plain) = (products.filter(\.weight.isQuantized), products.filter { !$0.weight.isQuantized })
+    guard !fine.isEmpty else { return multiply(plain, input: input, count: count, preparing: prepare) }
+    checkShapes(fine, input: input, count: count)
+    fineRows.reserve(count: count, width: input.width)
     eachRow(count) { row in
       prepare(row)
-      kernels.table.pointee.quantize_finely(
-        input.row(row), input.width, columns.column(row, width: input.width), residues.column(row, width: input.width))
+      fineRows.round(input, row: row, kernels: kernels)
+      for product in fine { product.output.row(row).update(repeating: 0, count: product.output.width) }
     }
-    reservePanels(width: input.width)
-    let sums = scratch(rows: pool.threads, width: count * Self.rowsAtOnce)
-    let pieces = ProductPiece.split(products, threads: pool.threads, columns: count)
-    let calls = products.map { product in
-      [columns, residues].map {
-        ProductCall(product, input: input, columns: $0.base, count: count, kernels: kernels)
+    run(fine.map { FineCall($0.weight, fineRows, output: $0.output, isBackward: false, kernels) }, count: count)
+    if !plain.isEmpty { multiply(plain, input: input, count: count) }
+  }
+
+  /// The backward twin of `multiply`: adds the sum over the products of `gradients * weight` to the first `count`
+  /// rows of `output` [columns, width].
+  public func multiplyBackward(_ products: [BackwardProduct], count: Int, addingTo output: FloatMatrix) {
+    precondition(count > 0 && count <= output.rows, "columns of the output")
+    for product in products {
+      let (weight, gradients) = (product.weight, product.gradients)
+      precondition(weight.width == output.width && count <= gradients.rows, "shapes of the product")
+      guard weight.isQuantized else {
+        multiplyPlainBackward(product, count: count, addingTo: output)
+        continue
+      }
+      fineRows.reserve(count: count, width: gradients.width)
+      eachRow(count) { row in fineRows.round(gradients, row: row, kernels: kernels) }
+      run([FineCall(weight, fineRows, output: output, isBackward: true, kernels)], count: count)
+    }
+  }
+
+  /// Computes `calls`, some lanes and rows at a time on each thread.
+  private func run(_ calls: [FineCall], count: Int) {
+    let pieces = FinePiece.split(lanes: calls.map(\.laneCount), rows: count, threads: pool.threads)
+    reservePanels(bytes: FineCall.panelBytes)
+    pool.run(pieces.count) { item, thread in
+      calls[pieces[item].call].compute(pieces[item], panels: panel(thread: thread))
+    }
+  }
+}
+
+/// A share of fine products that a thread takes at once.
+private struct FinePiece {
+  /// Which of the calls.
+  let call: Int
+  let lanes: Range<Int>
+  let rows: Range<Int>
+
+  /// Cuts products of so many lanes each. Every part of the rows lays out the panels for itself, so there are no more
+  /// parts than it takes to keep the threads busy to the end.
+  static func split(lanes: [Int], rows: Int, threads: Int) -> [FinePiece] {
+    let blocks = lanes.reduce(0) { $0 + ($1 + FineCall.lanesAtOnce - 1) / FineCall.lanesAtOnce }
+    let wanted = threads == 1 ? 1 : (4 * threads + blocks - 1) / blocks
+    let part = max((rows + wanted - 1) / wanted, min(rows, 64))
+    var pieces: [FinePiece] = []
+    for (call, count) in lanes.enumerated() {
+      for lane in stride(from: 0, to: count, by: FineCall.lanesAtOnce) {
+        for row in stride(from: 0, to: rows, by: part) {
+          pieces.append(
+            FinePiece(
+              call: call, lanes: lane..<min(lane + FineCall.lanesAtOnce, count), rows: row..<min(row + part, rows)))
+        }
       }
     }
-    pool.run(pieces.count) { item, thread in
-      let (piece, panel) = (pieces[item], panel(thread: thread))
-      let call = calls[piece.product]
-      call[0].compute(piece, panel: panel, next: nil)
-      guard call[1].isQuantized else { return }
-      call[1].add(piece, height: Self.rowsAtOnce, sums: sums.row(thread), panel: panel)
+    return pieces
+  }
+}
+
+/// One product, or its backward twin, as the kernels are called for it: numbers and addresses only, as in `ProductCall`.
+private struct FineCall: @unchecked Sendable {
+  /// Rows of weights, or backward columns, that are laid out together; a multiple of 128, as `decode_rows` asks.
+  static let lanesAtOnce = 128
+  /// Values summed before the next ones are laid out; a multiple of 128 too.
+  private static let depthAtOnce = 512
+  /// What a piece's panels take.
+  static var panelBytes: Int {
+    lanesAtOnce / HYPNOS_FINE_LANES * hypnos_fine_panel_bytes(depthAtOnce)
+  }
+
+  let laneCount: Int
+  private let depth: Int
+  private let isBackward: Bool
+  private let table: UnsafePointer<hypnos_kernels>
+  private let format: Int32
+  private let weights: UnsafePointer<UInt8>
+  private let rowBytes: Int
+  private let codes: UnsafePointer<Int16>
+  private let scales: UnsafePointer<Float>
+  private let codeRow: Int
+  private let scaleRow: Int
+  private let output: UnsafeMutablePointer<Float>
+  private let outputWidth: Int
+
+  /// Rounded `rows` times `weight`, or its transpose, added to `output`.
+  init(_ weight: WeightMatrix, _ rows: FineRows, output: FloatMatrix, isBackward: Bool, _ kernels: KernelSet) {
+    laneCount = isBackward ? weight.width : weight.rows
+    depth = isBackward ? weight.rows : weight.width
+    self.isBackward = isBackward
+    table = kernels.table
+    format = Int32(weight.format.rawValue)
+    weights = weight.row(0)
+    rowBytes = weight.rowBytes
+    codes = UnsafePointer(rows.codes)
+    scales = UnsafePointer(rows.scales)
+    codeRow = rows.codeRow
+    scaleRow = rows.scaleRow
+    self.output = output.base
+    outputWidth = output.width
+  }
+
+  func compute(_ piece: FinePiece, panels: UnsafeMutableRawPointer) {
+    let (lanes, rows) = (piece.lanes, piece.rows)
+
+    for first in stride(from: 0, to: depth, by: Self.depthAtOnce) {
+      let summed = first..<min(first + Self.depthAtOnce, depth)
+      let (weightRows, values) = isBackward ? (summed, lanes) : (lanes, summed)
+      table.pointee.lay_finely(
+        format, weights + weightRows.lowerBound * rowBytes, rowBytes, weightRows.count, values.lowerBound,
+        values.count, isBackward ? 1 : 0, panels)
+      table.pointee.multiply_finely(
+        rows.count, lanes.count, summed.count, codes + rows.lowerBound * codeRow + first, codeRow,
+        scales + rows.lowerBound * scaleRow + first / HYPNOS_FINE_BLOCK, scaleRow, panels,
+        output + rows.lowerBound * outputWidth + lanes.lowerBound, outputWidth)
     }
   }
 }

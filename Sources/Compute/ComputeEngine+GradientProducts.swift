@@ -1,19 +1,6 @@
-// The matrix products of training: the low-rank terms forward and backward, and the backward twin of `multiply`.
-// All are float32 sums in the order of the summed index, so that neither threads nor tiles change a bit.
+// The matrix products of training that stay in float32: the low-rank terms forward and backward, and backward products
+// with weights that are floats themselves. All are sums in the order of the summed index, so that neither threads nor tiles change a bit.
 import CKernels
-
-/// The backward side of a `Product`: its weight, and the gradients of its outputs.
-public struct BackwardProduct {
-  let weight: WeightMatrix
-  let gradients: FloatMatrix
-
-  /// The product with `weight` [rows, width] whose outputs have `gradients` [columns, rows].
-  public init(_ weight: WeightMatrix, gradients: FloatMatrix) {
-    precondition(gradients.width == weight.rows, "the gradients' width")
-    self.weight = weight
-    self.gradients = gradients
-  }
-}
 
 /// One low-rank term at work: what it is applied to, and where A x goes, which the backward pass needs again.
 public struct LowRankProduct {
@@ -80,14 +67,9 @@ extension ComputeEngine {
     }
   }
 
-  /// The backward twin of `multiply`: adds the sum over the products of `gradients * weight` to the first `count`
-  /// rows of `output` [columns, width]. The weights are decoded to float32 a panel at a time, which stays in the
-  /// second-level cache while the columns pass.
-  public func multiplyBackward(_ products: [BackwardProduct], count: Int, addingTo output: FloatMatrix) {
-    precondition(count > 0 && count <= output.rows, "columns of the output")
-    for product in products {
-      precondition(product.weight.width == output.width && count <= product.gradients.rows, "shapes of the product")
-    }
+  /// Adds `gradients * weight` to the first `count` rows of `output` [columns, width]. The weights are decoded a panel
+  /// at a time, which stays in the second-level cache while the columns pass.
+  func multiplyPlainBackward(_ product: BackwardProduct, count: Int, addingTo output: FloatMatrix) {
     let breadth = 128
     let blocks = (output.width + breadth - 1) / breadth
     // Every part of the columns decodes the weights for itself, so there are no more than it takes to keep the
@@ -101,7 +83,7 @@ extension ComputeEngine {
       let panel = BackwardPanel(
         columns: first..<min(first + breadth, output.width), rows: row..<min(row + part, count),
         memory: scratch.row(thread))
-      for product in products { panel.add(product, to: output, kernels: kernels) }
+      panel.add(product, to: output, kernels: kernels)
     }
   }
 

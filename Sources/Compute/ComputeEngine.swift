@@ -34,8 +34,8 @@ public final class ComputeEngine {
   private var panels = allocateAligned(bytes: 1)
   private var panelBytes = 0
   let columns = QuantizedColumns()
-  /// What rounding took off `columns`, where a product is to be fine.
-  let residues = QuantizedColumns()
+  /// The input of a fine product.
+  let fineRows = FineRows()
   private var shared = FloatMatrix(rows: 1, width: 16)
   private var reduced = FloatMatrix(rows: 1, width: 16)
   private let lowRankProgress = LowRankProgress()
@@ -57,7 +57,7 @@ public final class ComputeEngine {
   ) {
     checkShapes(products, input: input, count: count)
     quantize(input, count: count, isNeeded: products.contains(where: \.weight.isQuantized), preparing: prepare)
-    reservePanels(width: input.width)
+    reservePanels(bytes: hypnos_scratch_bytes(input.width))
     let pieces = ProductPiece.split(products, threads: pool.threads, columns: count)
     let calls = products.map {
       ProductCall($0, input: input, columns: columns.base, count: count, kernels: kernels)
@@ -108,8 +108,7 @@ public final class ComputeEngine {
     }
   }
 
-  func reservePanels(width: Int) {
-    let bytes = hypnos_scratch_bytes(width)
+  func reservePanels(bytes: Int) {
     guard bytes > panelBytes else { return }
     free(panels)
     panels = allocateAligned(bytes: bytes * pool.threads)

@@ -86,20 +86,6 @@ struct ProductCall {
     compute(piece.rows, into: output + piece.first, stride: outputWidth, panel: panel, next: next)
   }
 
-  /// Adds the rows of `piece` to what stands in the output, `height` of them at a time by way of `sums`, which has room
-  /// for so many values of each column: both are in the cache when they are added.
-  func add(
-    _ piece: ProductPiece, height: Int, sums: UnsafeMutablePointer<Float>, panel: UnsafeMutableRawPointer
-  ) {
-    for first in stride(from: piece.first, to: piece.rows.upperBound, by: height) {
-      let rows = first..<min(first + height, piece.rows.upperBound)
-      compute(rows, into: sums, stride: rows.count, panel: panel, next: nil)
-      for column in 0..<count {
-        table.pointee.add(output + column * outputWidth + first, sums + column * rows.count, rows.count)
-      }
-    }
-  }
-
   private func compute(
     _ range: Range<Int>, into target: UnsafeMutablePointer<Float>, stride: Int, panel: UnsafeMutableRawPointer,
     next: UnsafePointer<UInt8>?

@@ -6,11 +6,13 @@ import Testing
 @Suite struct GradientProductTests {
   private static let (rows, width, columns) = (70, 256, 37)
 
-  private func weight(_ format: BlockFormat, _ random: inout Random) throws -> WeightMatrix {
+  private func weight(
+    _ format: BlockFormat, rows: Int = rows, width: Int = width, _ random: inout Random
+  ) throws -> WeightMatrix {
     let bytes =
       BlockFormat.quantized.contains(format)
-      ? format.randomRows(Self.rows, width: Self.width, &random)
-      : (0..<Self.rows * Self.width).flatMap { _ in
+      ? format.randomRows(rows, width: width, &random)
+      : (0..<rows * width).flatMap { _ in
         let value = random.float(-1...1)
         switch format {
         case .f32: return withUnsafeBytes(of: value) { Array($0) }
@@ -24,7 +26,7 @@ import Testing
     let file = try MappedFile(path: path)
     let region = try #require(file.region(at: 0, length: file.count))
     return try #require(
-      WeightMatrix(name: "w", format: format, rows: Self.rows, width: Self.width, region: region))
+      WeightMatrix(name: "w", format: format, rows: rows, width: width, region: region))
   }
 
   private func matrix(_ columns: Int, _ width: Int, _ random: inout Random) -> FloatMatrix {
@@ -35,15 +37,21 @@ import Testing
 
   private func decoded(_ weight: WeightMatrix) -> [[Double]] {
     let engine = ComputeEngine(kernels: KernelSet.available[0], threads: 1)
-    let row = FloatMatrix(rows: 1, width: Self.width)
-    return (0..<Self.rows).map { index in
+    let row = FloatMatrix(rows: 1, width: weight.width)
+    return (0..<weight.rows).map { index in
       engine.decode(weight, row: index, into: row, row: 0)
       return row[row: 0].map(Double.init)
     }
   }
 
-  /// Sixteen bits: an eight-bit input is a hundred times further off.
-  @Test(arguments: BlockFormat.allCases) func fineProductsKeepSixteenBitsOfTheInput(format: BlockFormat) throws {
+  /// How far off a fine product may be: half of a 5791st of the largest value, for each value on both sides. With 8
+  /// bits it would be 45 times as much.
+  private func roundingBound(_ x: [Double], _ y: [Double]) -> Double {
+    let (largestX, largestY) = (x.map(abs).max() ?? 0, y.map(abs).max() ?? 0)
+    return zip(x, y).reduce(0) { $0 + (abs($1.0) * largestY + abs($1.1) * largestX) * 0.505 / 5791 }
+  }
+
+  @Test(arguments: BlockFormat.allCases) func fineProductsAreThoseOfTheValues(format: BlockFormat) throws {
     var random = Random(state: 21)
     let weight = try weight(format, &random)
     let (input, values) = (matrix(Self.columns, Self.width, &random), decoded(weight))
@@ -58,8 +66,7 @@ import Testing
       let x = input[row: column].map(Double.init)
       for row in 0..<Self.rows {
         let wanted = zip(values[row], x).reduce(0) { $0 + $1.0 * $1.1 }
-        let size = zip(values[row], x).reduce(0) { $0 + $1.0 * $1.0 * $1.1 * $1.1 }.squareRoot()
-        #expect(abs(Double(first[column][row]) - wanted) < 2e-4 * size)
+        #expect(abs(Double(first[column][row]) - wanted) <= roundingBound(values[row], x))
       }
     }
     for kernels in KernelSet.available {
@@ -79,14 +86,53 @@ import Testing
       return (0..<Self.columns).map { output[row: $0] }
     }
     let first = run(KernelSet.available[0], threads: 1)
+    let isPlain = !BlockFormat.quantized.contains(format)
     for column in 0..<Self.columns {
       let g = gradients[row: column].map(Double.init)
       for index in 0..<Self.width {
-        let wanted = (0..<Self.rows).reduce(0) { $0 + g[$1] * values[$1][index] }
-        let size = (0..<Self.rows).reduce(0) { $0 + abs(g[$1] * values[$1][index]) }
-        #expect(abs(Double(first[column][index]) - wanted) <= 1e-6 * size)
+        let w = (0..<Self.rows).map { values[$0][index] }
+        let wanted = zip(w, g).reduce(0) { $0 + $1.0 * $1.1 }
+        let size = isPlain ? zip(w, g).reduce(0) { $0 + 1e-6 * abs($1.0 * $1.1) } : roundingBound(w, g)
+        #expect(abs(Double(first[column][index]) - wanted) <= size)
       }
     }
     for kernels in KernelSet.available { #expect(run(kernels, threads: 3) == first, "\(kernels.name)") }
+  }
+
+  /// More rows, values and columns than are laid out or multiplied at once, and ends that fill no block and no panel.
+  @Test func productsLongerThanAPanelAreSummedToTheirEnd() throws {
+    var random = Random(state: 23)
+    let (rows, width, count) = (1105, 1120, 150)
+    let weight = try weight(.q4_1, rows: rows, width: width, &random)
+    let values = decoded(weight)
+    func expect(_ results: FloatMatrix, _ left: (_ index: Int) -> [Double], _ right: (_ column: Int) -> [Double]) {
+      for (column, index) in [(0, 0), (149, results.width - 1), (77, 1024), (13, 513), (140, 1100)] {
+        let (x, y) = (left(index), right(column))
+        let wanted = zip(x, y).reduce(0) { $0 + $1.0 * $1.1 }
+        #expect(abs(Double(results[column, index]) - wanted) <= roundingBound(x, y))
+      }
+    }
+    let (input, gradients) = (matrix(count, width, &random), matrix(count, rows, &random))
+    let engine = ComputeEngine(kernels: KernelSet.available[0], threads: 2)
+    let (output, inputGradients) = (FloatMatrix(rows: count, width: rows), FloatMatrix(rows: count, width: width))
+    engine.multiplyFinely([Product(weight, into: output)], input: input, count: count)
+    engine.multiplyBackward([BackwardProduct(weight, gradients: gradients)], count: count, addingTo: inputGradients)
+    expect(output, { values[$0] }, { input[row: $0].map(Double.init) })
+    expect(inputGradients, { index in values.map { $0[index] } }, { gradients[row: $0].map(Double.init) })
+  }
+
+  /// What is not a number reaches every result it belongs to, and nothing else.
+  @Test func valuesThatAreNotFiniteAreNotRounded() throws {
+    var random = Random(state: 24)
+    let weight = try weight(.q8_0, &random)
+    let input = matrix(3, Self.width, &random)
+    input[1, 5] = .infinity
+    input[2, 7] = .nan
+    for kernels in KernelSet.available {
+      let output = FloatMatrix(rows: 3, width: Self.rows)
+      ComputeEngine(kernels: kernels, threads: 1).multiplyFinely([Product(weight, into: output)], input: input, count: 3)
+      #expect(output.isFinite(row: 0))
+      for row in 1...2 { #expect(output[row: row].allSatisfy { !$0.isFinite }) }
+    }
   }
 }

@@ -52,6 +52,14 @@ size_t hypnos_column_bytes(size_t width);
 // The bytes of scratch that `multiply` needs for rows of `width` values, a multiple of 64.
 size_t hypnos_scratch_bytes(size_t width);
 
+// Fine products sum up blocks of 64 values before they scale, and take groups of 32 weights' rows or columns at once.
+enum { HYPNOS_FINE_BLOCK = 64, HYPNOS_FINE_LANES = 32 };
+
+// The bytes of one group's codes and scales for sums over `depth` values, a multiple of 64.
+static inline size_t hypnos_fine_panel_bytes(size_t depth) {
+  return (depth + HYPNOS_FINE_BLOCK - 1) / HYPNOS_FINE_BLOCK * HYPNOS_FINE_LANES * (HYPNOS_FINE_BLOCK * 2 + 4);
+}
+
 // How many queries `attend` takes at once, and how many positions lie in a chunk of the KV cache and in a tile.
 enum { HYPNOS_ATTEND_QUERIES = 8, HYPNOS_TILE = 16, HYPNOS_CHUNK = 256 };
 
@@ -71,8 +79,6 @@ typedef struct {
   // Quantizes `width` floats (a multiple of 32) into the column at `base`. A value that is not finite makes
   // its block's scale not finite, and with it every product.
   void (*quantize)(const float *values, size_t width, void *base);
-  // The same, and what rounding took off as a second column, `fine`: their sum has the values to about 16 bits.
-  void (*quantize_finely)(const float *values, size_t width, void *base, void *fine);
 
   // out[c * out_stride + r] = row r . column c, for `row_count` rows of `width` values in a quantized
   // `format`, `row_bytes` apart. The columns lie `hypnos_column_bytes(width)` apart. `next` is where the rows begin
@@ -136,6 +142,18 @@ typedef struct {
   void (*decode_rows)(
     int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t first, size_t count, float *out,
     size_t out_row);
+  // Rounds `width` values to 16-bit codes in blocks of HYPNOS_FINE_BLOCK, the last filled up with zeros, with a scale
+  // each. A value that is not finite makes its block's scale not finite, and with it every product.
+  void (*round_finely)(const float *values, size_t width, int16_t *codes, float *scales);
+  // Lays the values `first` to `first + count` of some rows, as `decode_rows` takes them, into panels in the same
+  // rounding, hypnos_fine_panel_bytes each: to be summed over the values, or with `backward` over the rows.
+  void (*lay_finely)(
+    int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t first, size_t count, int backward,
+    void *panels);
+  // out[r * out_row + l] += sum over `depth` of rounded row r times lane l of the panels, block by block.
+  void (*multiply_finely)(
+    size_t row_count, size_t lane_count, size_t depth, const int16_t *codes, size_t code_row, const float *scales,
+    size_t scale_row, const void *panels, float *out, size_t out_row);
   // The largest of `count` values, -infinity when there are none; NaN counts as none.
   float (*largest)(const float *values, size_t count);
   // values = exp(values * factor - shift); returns their sum.

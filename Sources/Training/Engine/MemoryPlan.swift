@@ -30,9 +30,9 @@ struct MemoryPlan {
         + TrainedLowRank.byteCount(
           rank: matrix.rank, inputWidth: matrix.inputWidth, outputWidth: matrix.outputWidth)
     }
-    // The adapter itself as it was, its parameters and their gradients; rows quantized for products, twice 8 bits with
-    // scales and sums.
-    let columns = rows * 4 * max(p.width, p.feedForwardWidth, p.heads * p.headSize)
+    // The adapter itself as it was, its parameters and their gradients.
+    let columns = ComputeEngine.fineBytes(
+      rows: rows, width: max(p.width, p.feedForwardWidth, p.heads * p.headSize, LossHead.sliceHeight))
     fixed = residuals + working + attention + terms + 3 * float * adapter.parameterCount + columns
   }
 
