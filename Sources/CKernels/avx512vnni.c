@@ -12,7 +12,7 @@
 #define ATTEND_SUMS 24
 #include "floats.h"
 
-enum { GRADIENT_ROWS = 8, GRADIENT_VECTORS = 2 };
+enum { GRADIENT_ROWS = 12, GRADIENT_VECTORS = 2 };
 #include "gradients.h"
 
 enum { FINE_ROWS = 12 };

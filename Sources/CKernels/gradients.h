@@ -5,18 +5,21 @@
 #define HYPNOS_GRADIENTS_H
 
 // How much of the summed index is gone through at a time.
-enum { GRADIENT_DEPTH = 256 };
+enum { GRADIENT_DEPTH = 256, GRADIENT_AHEAD = 16 };
 
-// c[rows][16 * vectors] += a * b, each sum in the order of p; `rows` is at most 8.
+// c[rows][16 * vectors] += a * b, each sum in the order of p; `rows` is at most GRADIENT_ROWS.
 ALWAYS_INLINE void multiply_add_tile(
   int rows, int vectors, size_t k, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row,
   float *c, size_t c_row) {
-  floats sums[8][GRADIENT_VECTORS];
+  floats sums[GRADIENT_ROWS][GRADIENT_VECTORS];
   for (int i = 0; i < rows; i++)
     for (int v = 0; v < vectors; v++) sums[i][v] = load(c + (size_t)i * c_row + 16 * v);
   for (size_t p = 0; p < k; p++) {
     floats operand[GRADIENT_VECTORS];
-    for (int v = 0; v < vectors; v++) operand[v] = load(b + p * b_row + 16 * v);
+    for (int v = 0; v < vectors; v++) {
+      operand[v] = load(b + p * b_row + 16 * v);
+      __builtin_prefetch(b + (p + GRADIENT_AHEAD) * b_row + 16 * v);
+    }
     for (int i = 0; i < rows; i++) {
       floats factor = splat(a[(size_t)i * a_row + p * a_step]);
       for (int v = 0; v < vectors; v++) sums[i][v] = fused(factor, operand[v], sums[i][v]);

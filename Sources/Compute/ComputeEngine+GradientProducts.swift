@@ -53,16 +53,25 @@ extension ComputeEngine {
   public func addTransposedProduct(_ left: FloatMatrix, _ right: FloatMatrix, count: Int, to sums: inout [Float]) {
     let (m, n) = (left.width, right.width)
     precondition(sums.count == m * n && count <= left.rows && count <= right.rows, "shapes of the product")
-    // One of the two is a rank, the other a width, which is shared out.
-    let (high, wide) = m > n ? (64, n) : (m, 128)
-    let across = (n + wide - 1) / wide
+    // One of the two is a rank, the other a width, which is shared out and runs along the registers.
+    let isTurned = m > n
+    let (narrow, wide) = isTurned ? (right, left) : (left, right)
+    let breadth = 128
+    let scratch = scratch(rows: pool.threads, width: narrow.width * breadth)
     sums.withUnsafeMutableBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return }
-      pool.run((m + high - 1) / high * across) { item, _ in
-        let (row, column) = (item / across * high, item % across * wide)
+      pool.run((wide.width + breadth - 1) / breadth) { item, thread in
+        let columns = item * breadth..<min((item + 1) * breadth, wide.width)
+        let part = scratch.row(thread)
+        part.update(repeating: 0, count: narrow.width * columns.count)
         kernels.table.pointee.multiply_add(
-          min(high, m - row), min(wide, n - column), count, left.base + row, 1, left.width, right.base + column,
-          right.width, base + row * n + column, n)
+          narrow.width, columns.count, count, narrow.base, 1, narrow.width, wide.base + columns.lowerBound, wide.width,
+          part, columns.count)
+        for row in 0..<narrow.width {
+          for (place, column) in columns.enumerated() {
+            base[isTurned ? column * n + row : row * n + column] += part[row * columns.count + place]
+          }
+        }
       }
     }
   }
