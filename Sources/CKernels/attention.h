@@ -101,6 +101,12 @@ ALWAYS_INLINE void score_tiles(
     for (int t = 0; t < tiles; t++) store(scores + q * HYPNOS_CHUNK + t * HYPNOS_TILE, sums[q][t]);
 }
 
+// e to the x for a weight beside one of 1. What is too small to change a sum is zero: products of such weights would be
+// subnormal, and each of those takes the processor as long as a hundred others.
+ALWAYS_INLINE floats weight_exponential(floats x) {
+  return choose(x < splat(-60.0f), (floats){}, exponential(x));
+}
+
 // Turns one query's scores into exponentials; those outside its window become zero.
 ALWAYS_INLINE void soften(float *scores, size_t tiles, int32_t first, int32_t last, float *maximum, float *sum) {
   ints lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -114,9 +120,9 @@ ALWAYS_INLINE void soften(float *scores, size_t tiles, int32_t first, int32_t la
   }
   float highest = top[0];
   for (int i = 1; i < 16; i++) highest = top[i] > highest ? top[i] : highest;
+  floats shift = splat(highest == -INFINITY ? 0 : highest);
   for (size_t t = 0; t < tiles; t++) {
-    floats x = load(scores + t * 16);
-    floats e = choose(x == splat(-INFINITY), (floats){}, exponential(x - splat(highest)));
+    floats e = weight_exponential(load(scores + t * 16) - shift);
     store(scores + t * 16, e);
     total += e;
   }
@@ -255,8 +261,8 @@ static void merge(
   float *maximum, float *sum, float *output, float chunk_maximum, float chunk_sum, const float *chunk_output,
   size_t size) {
   float top = *maximum > chunk_maximum ? *maximum : chunk_maximum;
-  float old = *sum == 0 ? 0 : exponential1(*maximum - top);
-  float new = chunk_sum == 0 ? 0 : exponential1(chunk_maximum - top);
+  float old = *sum == 0 ? 0 : weight_exponential(splat(*maximum - top))[0];
+  float new = chunk_sum == 0 ? 0 : weight_exponential(splat(chunk_maximum - top))[0];
   for (size_t i = 0; i < size; i++) output[i] = output[i] * old + chunk_output[i] * new;
   *sum = *sum * old + chunk_sum * new;
   *maximum = top;
