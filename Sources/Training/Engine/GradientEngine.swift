@@ -4,9 +4,9 @@ import Compute
 import Model
 
 /// Computes losses and gradients of an adapter beside its base, y = W x + scale * B (A x). Products with the base's
-/// weights take their inputs to about 16 bits, backward ones the weights' own values in float32; everything else is
-/// float32 too. Results do not depend on the number of threads, on what else is in a sequence, shared rows included, or
-/// on whether activations were kept; only the order in which gradients are summed up follows the sequence.
+/// quantized weights are taken in 16-bit integers both ways, everything else is float32. Results do not depend on the
+/// number of threads, on what else is in a sequence, shared rows included, or on whether activations were kept; only the
+/// order in which gradients are summed up follows the sequence.
 public final class GradientEngine {
   /// The base.
   public let checkpoint: Checkpoint
