@@ -80,6 +80,11 @@ struct EvalMeasure: ParsableCommand {
   @Option(help: "A judge model that marks answers on the five aspects.")
   var judge: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "An adapter of the judge, and how strongly it counts; can be given several times.", valueName: "file[=scale]"))
+  var judgeAdapter: [String] = []
+
   @Option(help: "Another model's answers, JSONL or a run's --json file, which the judge compares with these.")
   var against: String?
 
@@ -115,6 +120,7 @@ struct EvalMeasure: ParsableCommand {
       throw ValidationError("--\(name) \(twice): the file is named twice")
     }
     guard against == nil || judge != nil else { throw ValidationError("--against needs a --judge") }
+    guard judgeAdapter.isEmpty || judge != nil else { throw ValidationError("--judge-adapter needs a --judge") }
     guard (0...32).contains(shots) else { throw ValidationError("--shots \(shots): it can be 0 to 32") }
     guard (shots > 0) == (shotsFrom != nil) else { throw ValidationError("--shots and --shots-from belong together") }
     guard maxTokens >= 1 else { throw ValidationError("--max-tokens \(maxTokens): it can be 1 or more") }

@@ -18,7 +18,7 @@ struct EvalJournal {
     let items = tasks.map { $0.kind.rawValue + " " + EvalJournal.digest(of: $0.file.items) }
     var identity = [(name: "set of items", value: items.joined(separator: "\n"))] + (bench?.identity ?? [])
     identity.append(("--answers", try command.answers.map { EvalJournal.digest(of: try AnswerFile(path: $0)) } ?? ""))
-    identity += judge?.identity(tasks) ?? [("--judge", ""), ("--against", "")]
+    identity += judge?.identity(tasks) ?? [("--judge", ""), ("--judge-adapter", ""), ("--against", "")]
     return try RunOutcomes(
       tasks.map { RunOutcomes.Task(kind: $0.kind, ids: $0.file.items.map(\.id)) }, journal: path, identity: identity,
       isForced: command.force)

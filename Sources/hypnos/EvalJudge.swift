@@ -35,6 +35,9 @@ struct EvalJudge {
     guard let path = command.judge else { return nil }
     let checkpoint = try ModelOptions.open(path, kernels: ModelOptions.kernels())
     model = Transformer(checkpoint, threads: command.model.threads ?? Processors.physicalCores)
+    let adapters = try AdapterOptions.load(
+      command.judgeAdapter, for: checkpoint, anyBase: command.model.adapters.adapterAnyBase)
+    if !adapters.isEmpty { try model.setAdapters(adapters) }
     context = max(checkpoint.parameters.trainedContext, command.model.context ?? 0)
     judge = try Judge(model: model, context: context)
     judge.tellStyle()
@@ -66,6 +69,7 @@ struct EvalJudge {
     }
     return [
       ("--judge", "\(model.checkpoint.contentFingerprint) \(judge.style.rawValue) \(context)"),
+      ("--judge-adapter", model.adapters.map(\.fingerprint).joined(separator: " ")),
       ("--against", against.joined(separator: " ")),
     ]
   }

@@ -194,6 +194,34 @@ import Testing
     #expect(told.errors.contains("\(part): has answers to 1 of the 2 items of \(task); only these are compared"))
   }
 
+  /// Marks with an adapter are those of a checkpoint that has it in its weights, and no others.
+  @Test func aJudgeWithAnAdapter() throws {
+    let rows = (1...4).map { #"{"id": "\#($0)", "question": "q\#($0)", "answer": "good"}"# }
+    let (task, answers) = (try write("qa.jsonl", rows), try write("a.jsonl", rows))
+    let (adapter, merged) = (folder.path + "/ward.gguf", folder.path + "/merged.gguf")
+    let trained = try Hypnos.run(
+      "finetune", "-m", model, "--data", task, "--out", adapter, "--rank", "2", "--epochs", "8", "--batch", "1",
+      "--sequence-length", "64", "--rate", "0.05", "--save-every", "0", "--patience", "0")
+    #expect(trained.status == 0, "\(trained.errors)")
+    #expect(try Hypnos.run("adapter", "merge", adapter, "-m", model, "--out", merged, "--type", "f32").status == 0)
+    func marks(_ judge: String, _ more: [String] = []) throws -> [Double] {
+      let path = folder.path + "/run.json"
+      let outcome = try PipedProgram(
+        ["eval", "--task", task, "--answers", answers, "--judge", judge, "-c", "8192", "--resamples", "100"]
+          + ["--json", path, "--force"] + more
+      ).finish()
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let run = try jsonObject(String(contentsOfFile: path, encoding: .utf8))
+      let results = try #require((run["tasks"] as? [[String: Any]])?.first?["results"] as? [[String: Any]])
+      return try results.map { try #require(($0["marks"] as? [String: Double])?["coherence"]) }
+    }
+    let (plain, whole, adapted) = (try marks(model), try marks(merged), try marks(model, ["--judge-adapter", adapter]))
+    #expect(adapted.count == 4 && adapted != plain)
+    for (adapted, whole) in zip(adapted, whole) { #expect(abs(adapted - whole) < 2e-3) }
+    let idle = try Hypnos.run("eval", "-m", model, "--task", task, "--judge-adapter", adapter)
+    #expect(idle.status == 2 && idle.errors.contains("--judge-adapter needs a --judge"))
+  }
+
   @Test func ratingSheets() throws {
     let files = try ["a", "b"].map { try write("\($0).jsonl", [#"{"id": "1", "answer": "answer"}"#]) }
     let out = folder.path + "/study"
