@@ -267,43 +267,16 @@ ALWAYS_INLINE void sum_rows(
   }
 }
 
-// Sixteen registers of sixteen 32-bit words, rows become columns.
-ALWAYS_INLINE void transpose(__m512i r[16]) {
-  __m512i t[16];
-  for (int i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-    t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-  }
-  for (int i = 0; i < 16; i += 4) {
-    r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-    r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-    r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-    r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-  for (int i = 0; i < 4; i++) {
-    t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
-    t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
-    t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
-    t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
-  }
-  for (int i = 0; i < 4; i++) {
-    r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-    r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
-    r[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
-    r[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
-  }
-}
-
 // Sixteen rows' group `index` goes to rows `row` to `row + 15` of the panel.
 ALWAYS_INLINE void store_group(
   const four_rows g[4], int halves, int minimum, size_t row, size_t index, const panel *p) {
   for (size_t half = 0; half < 2; half++) {
-    __m512i columns[16];
-    for (int r = 0; r < 16; r++) columns[r] = g[r / 4].codes[r % 4][half];
-    transpose(columns);
+    ints columns[16];
+    for (int r = 0; r < 16; r++) columns[r] = (ints)g[r / 4].codes[r % 4][half];
+    transpose_words(columns);
     for (size_t w = 0; w < 16; w++) {
       size_t block = w / 4 * p->groups + index, step = half * 4 + w % 4;
-      _mm512_store_si512(p->codes + ((block * 8 + step) * PANEL_ROWS + row) * 4, columns[w]);
+      _mm512_store_si512(p->codes + ((block * 8 + step) * PANEL_ROWS + row) * 4, (__m512i)columns[w]);
     }
   }
   for (size_t four = 0; four < 4; four++)

@@ -79,6 +79,35 @@ ALWAYS_INLINE ints interleave(ints a, ints b, int high) {
   return __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
 }
 
+// Sixteen rows of sixteen words become columns.
+ALWAYS_INLINE void transpose_words(ints r[16]) {
+#define LOW64(a, b) __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+#define HIGH64(a, b) __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
+#define EVEN128(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
+#define ODD128(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31)
+  ints t[16];
+  for (int i = 0; i < 16; i += 2)
+    for (int high = 0; high < 2; high++) t[i + high] = interleave(r[i], r[i + 1], high);
+  for (int i = 0; i < 16; i += 4)
+    for (int j = 0; j < 2; j++) {
+      r[i + 2 * j] = LOW64(t[i + j], t[i + j + 2]);
+      r[i + 2 * j + 1] = HIGH64(t[i + j], t[i + j + 2]);
+    }
+  for (int i = 0; i < 4; i++)
+    for (int j = 0; j < 2; j++) {
+      t[i + 8 * j] = EVEN128(r[i + 8 * j], r[i + 8 * j + 4]);
+      t[i + 8 * j + 4] = ODD128(r[i + 8 * j], r[i + 8 * j + 4]);
+    }
+  for (int i = 0; i < 8; i++) {
+    r[i % 4 + i / 4 * 4] = EVEN128(t[i], t[i + 8]);
+    r[i % 4 + i / 4 * 4 + 8] = ODD128(t[i], t[i + 8]);
+  }
+#undef LOW64
+#undef HIGH64
+#undef EVEN128
+#undef ODD128
+}
+
 ALWAYS_INLINE four_ints quarter(ints x, int q) {
   switch (q) {
     case 0: return __builtin_shufflevector(x, x, 0, 1, 2, 3);
