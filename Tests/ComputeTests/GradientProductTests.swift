@@ -130,7 +130,8 @@ import Testing
     input[2, 7] = .nan
     for kernels in KernelSet.available {
       let output = FloatMatrix(rows: 3, width: Self.rows)
-      ComputeEngine(kernels: kernels, threads: 1).multiplyFinely([Product(weight, into: output)], input: input, count: 3)
+      ComputeEngine(kernels: kernels, threads: 1)
+        .multiplyFinely([Product(weight, into: output)], input: input, count: 3)
       #expect(output.isFinite(row: 0))
       for row in 1...2 { #expect(output[row: row].allSatisfy { !$0.isFinite }) }
     }
