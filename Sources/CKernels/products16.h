@@ -108,7 +108,7 @@ static void lay_finely(
     for (size_t c = 0; c < count; c += DECODED_BREADTH) {
       size_t height = row_count - r < step ? row_count - r : step;
       size_t breadth = count - c < DECODED_BREADTH ? count - c : DECODED_BREADTH;
-      if (height < step || breadth < DECODED_BREADTH) memset(values, 0, sizeof values);
+      if (height < step || (!backward && breadth % HYPNOS_FINE_BLOCK)) memset(values, 0, sizeof values);
       decode_rows(
         format, rows + r * row_bytes, row_bytes, height, first + c, breadth, values, DECODED_BREADTH);
       if (backward) {
