@@ -9,17 +9,14 @@ enum { ATTEND_VECTORS = 8, SCORE_TILES = 4 };
 // Eight bits for `count` values of a block of up to 32, and their scale as it is stored.
 ALWAYS_INLINE uint16_t quantize_cached(const float *values, size_t count, int8_t codes[32]) {
   floats low = load_part(values, count < 16 ? count : 16), high = load_part(values + 16, count < 16 ? 0 : count - 16);
-  ints magnitude = __builtin_elementwise_max((ints)low & 0x7fffffff, (ints)high & 0x7fffffff);
-  int32_t largest = __builtin_reduce_max(magnitude);
+  int32_t largest = __builtin_reduce_max(__builtin_elementwise_max(magnitude(low), magnitude(high)));
   float peak;
   memcpy(&peak, &largest, 4);
   uint16_t halves[16];
   store_halves(halves, splat(peak / 127.0f));
   float scale = half_to_float(halves[0]), inverse = scale > 0 ? 1 / scale : 0;
   ints bound = (ints){} + 127;
-  ints rounded[2] = {
-    (ints)(low * splat(inverse) + splat(0x1.8p23f)) - 0x4b400000,
-    (ints)(high * splat(inverse) + splat(0x1.8p23f)) - 0x4b400000};
+  ints rounded[2] = {nearest(low * splat(inverse)), nearest(high * splat(inverse))};
   for (int h = 0; h < 2; h++) {
     rounded[h] = __builtin_elementwise_max(__builtin_elementwise_min(rounded[h], bound), -bound);
     *(bytes16 *)(codes + 16 * h) = __builtin_convertvector(rounded[h], bytes16);

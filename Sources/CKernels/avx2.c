@@ -426,8 +426,7 @@ PANEL_SHAPE(6, 2, 0)
 #include "products.h"
 
 const hypnos_kernels hypnos_avx2_kernels = {
-  .name = "avx2", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_FINE_KERNELS,
-  HYPNOS_LIMIT_KERNELS};
+  .name = "avx2", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_FINE_KERNELS, HYPNOS_LIMIT_KERNELS};
 
 #pragma clang attribute pop
 #endif

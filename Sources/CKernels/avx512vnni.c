@@ -375,8 +375,7 @@ PANEL_SHAPE(21, 2, 1)
 #include "products.h"
 
 const hypnos_kernels hypnos_avx512vnni_kernels = {
-  .name = "avx512vnni", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_FINE_KERNELS,
-  HYPNOS_LIMIT_KERNELS};
+  .name = "avx512vnni", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_FINE_KERNELS, HYPNOS_LIMIT_KERNELS};
 
 #pragma clang attribute pop
 #endif

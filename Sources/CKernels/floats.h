@@ -24,6 +24,12 @@ ALWAYS_INLINE floats splat(float x) { return x - (floats){}; }
 ALWAYS_INLINE floats fused(floats a, floats b, floats c) { return __builtin_elementwise_fma(a, b, c); }
 ALWAYS_INLINE floats choose(ints mask, floats a, floats b) { return (floats)((mask & (ints)a) | (~mask & (ints)b)); }
 
+// Nearest integers of values below 2^22; whatever is not finite gives any integer.
+ALWAYS_INLINE ints nearest(floats x) { return (ints)(x + splat(0x1.8p23f)) - 0x4b400000; }
+
+// The bits of |x|: compared as integers, NaN is the largest of all.
+ALWAYS_INLINE ints magnitude(floats x) { return (ints)x & 0x7fffffff; }
+
 ALWAYS_INLINE floats load_part(const float *p, size_t count) {
   float part[16] = {0};
   memcpy(part, p, count * sizeof(float));
@@ -137,8 +143,7 @@ ALWAYS_INLINE void quantize_group(const float *values, hypnos_column_group *grou
   ints magnitudes[4];
   for (int b = 0; b < 4; b++) {
     for (int h = 0; h < 2; h++) parts[h][b] = load(values + b * HYPNOS_BLOCK + h * 16);
-    // Compared as integers, so that NaN is the largest of all.
-    magnitudes[b] = __builtin_elementwise_max((ints)parts[0][b] & 0x7fffffff, (ints)parts[1][b] & 0x7fffffff);
+    magnitudes[b] = __builtin_elementwise_max(magnitude(parts[0][b]), magnitude(parts[1][b]));
   }
   four_floats peaks = (four_floats)largest_of_four(magnitudes), scales = peaks / 127.0f;
   four_ints present = peaks > 0.0f;
@@ -147,7 +152,7 @@ ALWAYS_INLINE void quantize_group(const float *values, hypnos_column_group *grou
   for (int h = 0; h < 2; h++) {
     ints whole[4];
     for (int b = 0; b < 4; b++) {
-      whole[b] = (ints)(parts[h][b] * splat(inverses[b]) + splat(0x1.8p23f)) - 0x4b400000;
+      whole[b] = nearest(parts[h][b] * splat(inverses[b]));
       *(bytes16 *)group->values[h][b] = __builtin_convertvector(whole[b], bytes16);
     }
     sums[h] = sums_of_four(whole);

@@ -11,7 +11,6 @@
 enum { FINE_PEAK = 5791, FINE_PAIRS = HYPNOS_FINE_BLOCK / 2, FINE_VECTORS = HYPNOS_FINE_LANES / 16 };
 
 typedef int16_t shorts16 __attribute__((vector_size(32), aligned(2)));
-typedef ints ints_anywhere __attribute__((aligned(4)));
 
 // Where a group of lanes has its codes, [block][pair][lane] of two neighbours of the summed index, and its scales,
 // [block][lane].
@@ -23,11 +22,6 @@ typedef struct {
 ALWAYS_INLINE fine_panel fine_panel_in(void *scratch, size_t blocks) {
   return (fine_panel){scratch, (floats *)((int32_t *)scratch + blocks * FINE_PAIRS * HYPNOS_FINE_LANES)};
 }
-
-// Nearest integers of values below 2^22; whatever is not finite gives any integer.
-ALWAYS_INLINE ints nearest(floats x) { return (ints)(x + splat(0x1.8p23f)) - 0x4b400000; }
-
-ALWAYS_INLINE ints magnitude(floats x) { return (ints)x & 0x7fffffff; }
 
 // The 64 values become codes, their scale is returned: not finite when a value is not.
 ALWAYS_INLINE float round_block(const float *values, ints codes[4]) {

@@ -116,5 +116,4 @@ static void multiply(
 }
 
 const hypnos_kernels hypnos_scalar_kernels = {
-  .name = "scalar", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_FINE_KERNELS,
-  HYPNOS_LIMIT_KERNELS};
+  .name = "scalar", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_FINE_KERNELS, HYPNOS_LIMIT_KERNELS};

@@ -170,12 +170,4 @@ struct ChunkCall {
   /// The first positions the queries see, then the last ones.
   let bounds: UnsafePointer<Int32>
   let partial: UnsafeMutablePointer<Float>
-
-  init(
-    format: Int32, queries: UnsafePointer<Float>, count: Int, keys: UnsafeRawPointer, values: UnsafeRawPointer,
-    bounds: UnsafeMutablePointer<Int32>, partial: UnsafeMutablePointer<Float>
-  ) {
-    (self.format, self.queries, self.count) = (format, queries, count)
-    (self.keys, self.values, self.bounds, self.partial) = (keys, values, UnsafePointer(bounds), partial)
-  }
 }

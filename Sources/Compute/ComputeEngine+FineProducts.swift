@@ -57,50 +57,21 @@ extension ComputeEngine {
 
   /// Computes `calls`, some lanes and rows at a time on each thread.
   private func run(_ calls: [FineCall], count: Int) {
-    let pieces = FinePiece.split(lanes: calls.map(\.laneCount), rows: count, threads: pool.threads)
+    let pieces = LanePiece.split(lanes: calls.map(\.laneCount), rows: count, threads: pool.threads)
     reservePanels(bytes: FineCall.panelBytes)
     pool.run(pieces.count) { item, thread in
-      calls[pieces[item].call].compute(pieces[item], panels: panel(thread: thread))
+      calls[pieces[item].product].compute(pieces[item], panels: panel(thread: thread))
     }
-  }
-}
-
-/// A share of fine products that a thread takes at once.
-private struct FinePiece {
-  /// Which of the calls.
-  let call: Int
-  let lanes: Range<Int>
-  let rows: Range<Int>
-
-  /// Cuts products of so many lanes each. Every part of the rows lays out the panels for itself, so there are no more
-  /// parts than it takes to keep the threads busy to the end.
-  static func split(lanes: [Int], rows: Int, threads: Int) -> [FinePiece] {
-    let blocks = lanes.reduce(0) { $0 + ($1 + FineCall.lanesAtOnce - 1) / FineCall.lanesAtOnce }
-    let wanted = threads == 1 ? 1 : (4 * threads + blocks - 1) / blocks
-    let part = max((rows + wanted - 1) / wanted, min(rows, 64))
-    var pieces: [FinePiece] = []
-    for (call, count) in lanes.enumerated() {
-      for lane in stride(from: 0, to: count, by: FineCall.lanesAtOnce) {
-        for row in stride(from: 0, to: rows, by: part) {
-          pieces.append(
-            FinePiece(
-              call: call, lanes: lane..<min(lane + FineCall.lanesAtOnce, count), rows: row..<min(row + part, rows)))
-        }
-      }
-    }
-    return pieces
   }
 }
 
 /// One product, or its backward twin, as the kernels are called for it: numbers and addresses only, as in `ProductCall`.
 private struct FineCall: @unchecked Sendable {
-  /// Rows of weights, or backward columns, that are laid out together; a multiple of 128, as `decode_rows` asks.
-  static let lanesAtOnce = 128
   /// Values summed before the next ones are laid out; a multiple of 128 too.
   private static let depthAtOnce = 512
   /// What a piece's panels take.
   static var panelBytes: Int {
-    lanesAtOnce / HYPNOS_FINE_LANES * hypnos_fine_panel_bytes(depthAtOnce)
+    LanePiece.lanesAtOnce / HYPNOS_FINE_LANES * hypnos_fine_panel_bytes(depthAtOnce)
   }
 
   let laneCount: Int
@@ -134,7 +105,7 @@ private struct FineCall: @unchecked Sendable {
     outputWidth = output.width
   }
 
-  func compute(_ piece: FinePiece, panels: UnsafeMutableRawPointer) {
+  func compute(_ piece: LanePiece, panels: UnsafeMutableRawPointer) {
     let (lanes, rows) = (piece.lanes, piece.rows)
 
     for first in stride(from: 0, to: depth, by: Self.depthAtOnce) {

@@ -79,20 +79,10 @@ extension ComputeEngine {
   /// Adds `gradients * weight` to the first `count` rows of `output` [columns, width]. The weights are decoded a panel
   /// at a time, which stays in the second-level cache while the columns pass.
   func multiplyPlainBackward(_ product: BackwardProduct, count: Int, addingTo output: FloatMatrix) {
-    let breadth = 128
-    let blocks = (output.width + breadth - 1) / breadth
-    // Every part of the columns decodes the weights for itself, so there are no more than it takes to keep the
-    // threads busy to the end.
-    let wanted = pool.threads == 1 ? 1 : (4 * pool.threads + blocks - 1) / blocks
-    let part = max((count + wanted - 1) / wanted, min(count, 64))
-    let parts = (count + part - 1) / part
-    let scratch = scratch(rows: pool.threads, width: BackwardPanel.depth * breadth)
-    pool.run(blocks * parts) { item, thread in
-      let (first, row) = (item / parts * breadth, item % parts * part)
-      let panel = BackwardPanel(
-        columns: first..<min(first + breadth, output.width), rows: row..<min(row + part, count),
-        memory: scratch.row(thread))
-      panel.add(product, to: output, kernels: kernels)
+    let pieces = LanePiece.split(lanes: [output.width], rows: count, threads: pool.threads)
+    let scratch = scratch(rows: pool.threads, width: BackwardPanel.depth * LanePiece.lanesAtOnce)
+    pool.run(pieces.count) { item, thread in
+      BackwardPanel(piece: pieces[item], memory: scratch.row(thread)).add(product, to: output, kernels: kernels)
     }
   }
 
@@ -127,11 +117,11 @@ private struct BackwardPanel: @unchecked Sendable {
   /// Rows of weights decoded at a time.
   static let depth = 256
 
-  let columns: Range<Int>
-  let rows: Range<Int>
+  let piece: LanePiece
   let memory: UnsafeMutablePointer<Float>
 
   func add(_ product: BackwardProduct, to output: FloatMatrix, kernels: KernelSet) {
+    let (columns, rows) = (piece.lanes, piece.rows)
     let (weight, gradients) = (product.weight, product.gradients)
     for first in stride(from: 0, to: weight.rows, by: Self.depth) {
       let count = min(Self.depth, weight.rows - first)
