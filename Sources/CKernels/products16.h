@@ -103,8 +103,13 @@ static void lay_finely(
       size_t height = row_count - r < step ? row_count - r : step;
       size_t breadth = count - c < DECODED_BREADTH ? count - c : DECODED_BREADTH;
       if (height < step || (!backward && breadth % HYPNOS_FINE_BLOCK)) memset(values, 0, sizeof values);
-      decode_rows(
-        format, rows + r * row_bytes, row_bytes, height, first + c, breadth, values, DECODED_BREADTH);
+      // The next values of these rows, or behind their last ones the first of the next rows.
+      const uint8_t *here = group_at(format, rows, (first + c) / HYPNOS_GROUP);
+      const uint8_t *next = c + DECODED_BREADTH < count
+        ? group_at(format, rows, (first + c + DECODED_BREADTH) / HYPNOS_GROUP)
+        : group_at(format, rows + step * row_bytes, first / HYPNOS_GROUP);
+      decode_rows_ahead(
+        format, rows + r * row_bytes, row_bytes, height, first + c, breadth, next - here, values, DECODED_BREADTH);
       if (backward) {
         for (size_t lane = 0; lane < breadth; lane += 16) {
           uint8_t *group = (uint8_t *)scratch + (c + lane) / HYPNOS_FINE_LANES * group_bytes;

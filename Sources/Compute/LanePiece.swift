@@ -11,19 +11,20 @@ struct LanePiece {
   /// Rows of the input, or of the gradients.
   let rows: Range<Int>
 
-  /// Cuts products of so many lanes each. Every part of the rows lays out the panels for itself, so there are no more
-  /// parts than it takes to keep the threads busy to the end.
+  /// Cuts products of so many lanes each. Every piece lays out its panels, so all rows are one piece, except for the
+  /// last lanes, as many as there are threads: those are shared out by rows, so that the threads end together.
   static func split(lanes: [Int], rows: Int, threads: Int) -> [LanePiece] {
-    let blocks = lanes.reduce(0) { $0 + ($1 + lanesAtOnce - 1) / lanesAtOnce }
-    let wanted = threads == 1 ? 1 : (4 * threads + blocks - 1) / blocks
-    let part = max((rows + wanted - 1) / wanted, min(rows, 64))
+    var left = lanes.reduce(0) { $0 + ($1 + lanesAtOnce - 1) / lanesAtOnce }
+    let part = max((rows + threads - 1) / threads, min(rows, 64))
     var pieces: [LanePiece] = []
     for (product, count) in lanes.enumerated() {
       for lane in stride(from: 0, to: count, by: lanesAtOnce) {
-        for row in stride(from: 0, to: rows, by: part) {
-          let lanes = lane..<min(lane + lanesAtOnce, count)
-          pieces.append(LanePiece(product: product, lanes: lanes, rows: row..<min(row + part, rows)))
+        let lanes = lane..<min(lane + lanesAtOnce, count)
+        let height = left > threads ? rows : part
+        for row in stride(from: 0, to: rows, by: height) {
+          pieces.append(LanePiece(product: product, lanes: lanes, rows: row..<min(row + height, rows)))
         }
+        left -= 1
       }
     }
     return pieces
