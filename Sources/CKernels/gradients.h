@@ -7,13 +7,13 @@
 // How much of the summed index is gone through at a time.
 enum { GRADIENT_DEPTH = 256, GRADIENT_AHEAD = 16 };
 
-// c[rows][16 * vectors] += a * b, each sum in the order of p; `rows` is at most GRADIENT_ROWS.
+// c[rows][16 * vectors] = a * b, or += where it `adds`, each sum in the order of p; `rows` is at most GRADIENT_ROWS.
 ALWAYS_INLINE void multiply_add_tile(
   int rows, int vectors, size_t k, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row,
-  float *c, size_t c_row) {
+  float *c, size_t c_row, int adds) {
   floats sums[GRADIENT_ROWS][GRADIENT_VECTORS];
   for (int i = 0; i < rows; i++)
-    for (int v = 0; v < vectors; v++) sums[i][v] = load(c + (size_t)i * c_row + 16 * v);
+    for (int v = 0; v < vectors; v++) sums[i][v] = adds ? load(c + (size_t)i * c_row + 16 * v) : (floats){};
   for (size_t p = 0; p < k; p++) {
     floats operand[GRADIENT_VECTORS];
     for (int v = 0; v < vectors; v++) {
@@ -32,21 +32,21 @@ ALWAYS_INLINE void multiply_add_tile(
 // `rows` rows of c, whole vectors of columns; in tiles as wide as the registers allow.
 ALWAYS_INLINE void multiply_add_rows(
   int rows, size_t n, size_t k, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row, float *c,
-  size_t c_row) {
+  size_t c_row, int adds) {
   size_t j = 0;
   for (; j + 16 * GRADIENT_VECTORS <= n; j += 16 * GRADIENT_VECTORS)
-    multiply_add_tile(rows, GRADIENT_VECTORS, k, a, a_row, a_step, b + j, b_row, c + j, c_row);
-  for (; j + 16 <= n; j += 16) multiply_add_tile(rows, 1, k, a, a_row, a_step, b + j, b_row, c + j, c_row);
+    multiply_add_tile(rows, GRADIENT_VECTORS, k, a, a_row, a_step, b + j, b_row, c + j, c_row, adds);
+  for (; j + 16 <= n; j += 16) multiply_add_tile(rows, 1, k, a, a_row, a_step, b + j, b_row, c + j, c_row, adds);
 }
 
 // Whole vectors of columns; as many rows at a time as the registers hold, and fewer at the end.
 static void multiply_add_whole(
   size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row, float *c,
-  size_t c_row) {
+  size_t c_row, int adds) {
   size_t i = 0;
 #define ROWS(count) \
   for (; i + (count) <= m; i += (count)) \
-    multiply_add_rows(count, n, k, a + i * a_row, a_row, a_step, b, b_row, c + i * c_row, c_row)
+    multiply_add_rows(count, n, k, a + i * a_row, a_row, a_step, b, b_row, c + i * c_row, c_row, adds)
   ROWS(GRADIENT_ROWS);
   ROWS(4);
   ROWS(2);
@@ -57,21 +57,22 @@ static void multiply_add_whole(
 // Fewer than sixteen columns: b is filled up with zeros, and so is c on its way.
 static void multiply_add_rest(
   size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row, float *c,
-  size_t c_row) {
+  size_t c_row, int adds) {
   enum { TOGETHER = 16 };
   float padded[GRADIENT_DEPTH * 16], sums[TOGETHER * 16];
   for (size_t p = 0; p < k; p++) store(padded + 16 * p, load_part(b + p * b_row, n));
   for (size_t i = 0; i < m; i += TOGETHER) {
     size_t rows = m - i < TOGETHER ? m - i : TOGETHER;
-    for (size_t r = 0; r < rows; r++) store(sums + 16 * r, load_part(c + (i + r) * c_row, n));
-    multiply_add_whole(rows, 16, k, a + i * a_row, a_row, a_step, padded, 16, sums, 16);
+    if (adds)
+      for (size_t r = 0; r < rows; r++) store(sums + 16 * r, load_part(c + (i + r) * c_row, n));
+    multiply_add_whole(rows, 16, k, a + i * a_row, a_row, a_step, padded, 16, sums, 16, adds);
     for (size_t r = 0; r < rows; r++) store_part(c + (i + r) * c_row, load(sums + 16 * r), n);
   }
 }
 
 static void multiply_add(
   size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row, float *c,
-  size_t c_row) {
+  size_t c_row, int adds) {
   // As much of b as stays in the second-level cache while all rows of a pass over it.
   enum { BREADTH = 512 };
   for (size_t p = 0; p < k; p += GRADIENT_DEPTH) {
@@ -80,10 +81,11 @@ static void multiply_add(
     for (size_t j = 0; j < n; j += BREADTH) {
       size_t breadth = n - j < BREADTH ? n - j : BREADTH, rest = breadth % 16;
       const float *right = b + p * b_row + j;
-      multiply_add_whole(m, breadth - rest, depth, left, a_row, a_step, right, b_row, c + j, c_row);
+      int sets = !adds && p == 0;
+      multiply_add_whole(m, breadth - rest, depth, left, a_row, a_step, right, b_row, c + j, c_row, !sets);
       if (rest) {
         size_t whole = breadth - rest;
-        multiply_add_rest(m, rest, depth, left, a_row, a_step, right + whole, b_row, c + j + whole, c_row);
+        multiply_add_rest(m, rest, depth, left, a_row, a_step, right + whole, b_row, c + j + whole, c_row, !sets);
       }
     }
   }

@@ -128,10 +128,10 @@ static void lay_finely(
     }
 }
 
-// Some rows times a group of 32 lanes, added to c, block by block.
+// Some rows times a group of 32 lanes, block by block into c, or added to it.
 ALWAYS_INLINE void fine_tile(
   int rows, const int16_t *a, size_t a_row, const float *scales, size_t scale_row, const fine_panel *p, size_t blocks,
-  float *c, size_t c_row) {
+  float *c, size_t c_row, int adds) {
   for (size_t b = 0; b < blocks; b++) {
     ints sums[FINE_ROWS][FINE_VECTORS] = {};
     const ints *codes = p->codes + b * FINE_PAIRS * FINE_VECTORS;
@@ -150,7 +150,8 @@ ALWAYS_INLINE void fine_tile(
       for (int v = 0; v < FINE_VECTORS; v++) {
         float *target = c + (size_t)r * c_row + 16 * v;
         floats factor = p->scales[b * FINE_VECTORS + v] * scale;
-        store(target, fused(__builtin_convertvector(sums[r][v], floats), factor, load(target)));
+        floats sum = adds || b > 0 ? load(target) : (floats){};
+        store(target, fused(__builtin_convertvector(sums[r][v], floats), factor, sum));
       }
     }
   }
@@ -158,11 +159,11 @@ ALWAYS_INLINE void fine_tile(
 
 static void fine_rows(
   size_t row_count, const int16_t *a, size_t a_row, const float *scales, size_t scale_row, const fine_panel *p,
-  size_t blocks, float *c, size_t c_row) {
+  size_t blocks, float *c, size_t c_row, int adds) {
   size_t r = 0;
 #define ROWS(count) \
   for (; r + (count) <= row_count; r += (count)) \
-    fine_tile(count, a + r * a_row, a_row, scales + r * scale_row, scale_row, p, blocks, c + r * c_row, c_row)
+    fine_tile(count, a + r * a_row, a_row, scales + r * scale_row, scale_row, p, blocks, c + r * c_row, c_row, adds)
   ROWS(FINE_ROWS);
   ROWS(4);
   ROWS(2);
@@ -172,14 +173,14 @@ static void fine_rows(
 
 static void multiply_finely(
   size_t row_count, size_t lane_count, size_t depth, const int16_t *codes, size_t code_row, const float *scales,
-  size_t scale_row, const void *panels, float *out, size_t out_row) {
+  size_t scale_row, const void *panels, float *out, size_t out_row, int adds) {
   size_t blocks = (depth + HYPNOS_FINE_BLOCK - 1) / HYPNOS_FINE_BLOCK;
   for (size_t lane = 0; lane < lane_count; lane += HYPNOS_FINE_LANES) {
     size_t lanes = lane_count - lane < HYPNOS_FINE_LANES ? lane_count - lane : HYPNOS_FINE_LANES;
     const uint8_t *group = (const uint8_t *)panels + lane / HYPNOS_FINE_LANES * hypnos_fine_panel_bytes(depth);
     fine_panel p = fine_panel_in((void *)group, blocks);
     if (lanes == HYPNOS_FINE_LANES) {
-      fine_rows(row_count, codes, code_row, scales, scale_row, &p, blocks, out + lane, out_row);
+      fine_rows(row_count, codes, code_row, scales, scale_row, &p, blocks, out + lane, out_row, adds);
       continue;
     }
     // A group that is not full goes by way of one that is.
@@ -187,10 +188,11 @@ static void multiply_finely(
     for (size_t r = 0; r < row_count; r += TOGETHER) {
       float whole[TOGETHER][HYPNOS_FINE_LANES] = {0};
       size_t rows = row_count - r < TOGETHER ? row_count - r : TOGETHER;
-      for (size_t i = 0; i < rows; i++) memcpy(whole[i], out + (r + i) * out_row + lane, lanes * sizeof(float));
+      if (adds)
+        for (size_t i = 0; i < rows; i++) memcpy(whole[i], out + (r + i) * out_row + lane, lanes * sizeof(float));
       fine_rows(
         rows, codes + r * code_row, code_row, scales + r * scale_row, scale_row, &p, blocks, whole[0],
-        HYPNOS_FINE_LANES);
+        HYPNOS_FINE_LANES, adds);
       for (size_t i = 0; i < rows; i++) memcpy(out + (r + i) * out_row + lane, whole[i], lanes * sizeof(float));
     }
   }

@@ -40,6 +40,8 @@ struct KeyRun {
   /// Where the first of them stands among the keys that a tile sees.
   let offset: Int
   let rows: Range<Int>
+  /// Whether they are the first that a tile sees.
+  var isFirst: Bool { offset == 0 }
 }
 
 /// What attends to what, in one layer.

@@ -18,8 +18,9 @@ public struct BackwardProduct {
 }
 
 extension ComputeEngine {
-  /// The bytes that `rows` rows of `width` values take as the input of a fine product.
-  public static func fineBytes(rows: Int, width: Int) -> Int { FineRows.byteCount(count: rows, width: width) }
+  /// The bytes that `rows` rows take as the input of fine products, or of backward ones the gradients of `widths`
+  /// outputs at once.
+  public static func fineBytes(rows: Int, widths: [Int]) -> Int { FineRows.byteCount(count: rows, widths: widths) }
 
   /// The same as `multiply` with the input to about 16 bits.
   public func multiplyFinely(
@@ -28,39 +29,54 @@ extension ComputeEngine {
     let (fine, plain) = (products.filter(\.weight.isQuantized), products.filter { !$0.weight.isQuantized })
     guard !fine.isEmpty else { return multiply(plain, input: input, count: count, preparing: prepare) }
     checkShapes(fine, input: input, count: count)
-    fineRows.reserve(count: count, width: input.width)
+    fineRows.reserve(count: count, widths: [input.width])
     eachRow(count) { row in
       prepare(row)
-      fineRows.round(input, row: row, kernels: kernels)
-      for product in fine { product.output.row(row).update(repeating: 0, count: product.output.width) }
+      fineRows.round(input, row: row, part: 0, kernels: kernels)
     }
-    run(fine.map { FineCall($0.weight, fineRows, output: $0.output, isBackward: false, kernels) }, count: count)
+    let calls = fine.map { [FineCall($0.weight, fineRows, part: 0, output: $0.output, isBackward: false, kernels)] }
+    run(calls, count: count, isAdding: false)
     if !plain.isEmpty { multiply(plain, input: input, count: count) }
   }
 
-  /// The backward twin of `multiply`: adds the sum over the products of `gradients * weight` to the first `count`
-  /// rows of `output` [columns, width].
-  public func multiplyBackward(_ products: [BackwardProduct], count: Int, addingTo output: FloatMatrix) {
+  /// The backward twin of `multiply`: sets the first `count` rows of `output` [columns, width] to the sum over the
+  /// products of `gradients * weight`, or adds it with `isAdding`.
+  public func multiplyBackward(
+    _ products: [BackwardProduct], count: Int, into output: FloatMatrix, isAdding: Bool = false
+  ) {
     precondition(count > 0 && count <= output.rows, "columns of the output")
     for product in products {
-      let (weight, gradients) = (product.weight, product.gradients)
-      precondition(weight.width == output.width && count <= gradients.rows, "shapes of the product")
-      guard weight.isQuantized else {
-        multiplyPlainBackward(product, count: count, addingTo: output)
-        continue
+      precondition(
+        product.weight.width == output.width && count <= product.gradients.rows, "shapes of the product")
+    }
+    let (fine, plain) = (products.filter(\.weight.isQuantized), products.filter { !$0.weight.isQuantized })
+    if !fine.isEmpty {
+      fineRows.reserve(count: count, widths: fine.map(\.gradients.width))
+      eachRow(count) { row in
+        for (part, product) in fine.enumerated() {
+          fineRows.round(product.gradients, row: row, part: part, kernels: kernels)
+        }
       }
-      fineRows.reserve(count: count, width: gradients.width)
-      eachRow(count) { row in fineRows.round(gradients, row: row, kernels: kernels) }
-      run([FineCall(weight, fineRows, output: output, isBackward: true, kernels)], count: count)
+      let sum = fine.enumerated().map { part, product in
+        FineCall(product.weight, fineRows, part: part, output: output, isBackward: true, kernels)
+      }
+      run([sum], count: count, isAdding: isAdding)
+    }
+    for (index, product) in plain.enumerated() {
+      multiplyPlainBackward(product, count: count, into: output, isAdding: isAdding || !fine.isEmpty || index > 0)
     }
   }
 
-  /// Computes `calls`, some lanes and rows at a time on each thread.
-  private func run(_ calls: [FineCall], count: Int) {
-    let pieces = LanePiece.split(lanes: calls.map(\.laneCount), rows: count, threads: pool.threads)
+  /// Computes the sum of each group of `calls`, which have their output in common, some lanes and rows at a time on
+  /// each thread.
+  private func run(_ calls: [[FineCall]], count: Int, isAdding: Bool) {
+    let pieces = LanePiece.split(lanes: calls.map { $0[0].laneCount }, rows: count, threads: pool.threads)
     reservePanels(bytes: FineCall.panelBytes)
     pool.run(pieces.count) { item, thread in
-      calls[pieces[item].product].compute(pieces[item], panels: panel(thread: thread))
+      let sum = calls[pieces[item].product]
+      for index in sum.indices {
+        sum[index].compute(pieces[item], panels: panel(thread: thread), isAdding: isAdding || index > 0)
+      }
     }
   }
 }
@@ -88,26 +104,29 @@ private struct FineCall: @unchecked Sendable {
   private let output: UnsafeMutablePointer<Float>
   private let outputWidth: Int
 
-  /// Rounded `rows` times `weight`, or its transpose, added to `output`.
-  init(_ weight: WeightMatrix, _ rows: FineRows, output: FloatMatrix, isBackward: Bool, _ kernels: KernelSet) {
+  /// Part `part` of rounded `rows` times `weight`, or its transpose, into `output`.
+  init(
+    _ weight: WeightMatrix, _ rows: FineRows, part: Int, output: FloatMatrix, isBackward: Bool, _ kernels: KernelSet
+  ) {
     laneCount = isBackward ? weight.width : weight.rows
     depth = isBackward ? weight.rows : weight.width
+    let (width, block) = rows.parts[part]
+    precondition(width == depth, "the width of the rounded part")
     self.isBackward = isBackward
     table = kernels.table
     format = Int32(weight.format.rawValue)
     weights = weight.row(0)
     rowBytes = weight.rowBytes
-    codes = UnsafePointer(rows.codes)
-    scales = UnsafePointer(rows.scales)
+    codes = UnsafePointer(rows.codes) + block * HYPNOS_FINE_BLOCK
+    scales = UnsafePointer(rows.scales) + block
     codeRow = rows.codeRow
     scaleRow = rows.scaleRow
     self.output = output.base
     outputWidth = output.width
   }
 
-  func compute(_ piece: LanePiece, panels: UnsafeMutableRawPointer) {
+  func compute(_ piece: LanePiece, panels: UnsafeMutableRawPointer, isAdding: Bool) {
     let (lanes, rows) = (piece.lanes, piece.rows)
-
     for first in stride(from: 0, to: depth, by: Self.depthAtOnce) {
       let summed = first..<min(first + Self.depthAtOnce, depth)
       let (weightRows, values) = isBackward ? (summed, lanes) : (lanes, summed)
@@ -117,7 +136,7 @@ private struct FineCall: @unchecked Sendable {
       table.pointee.multiply_finely(
         rows.count, lanes.count, summed.count, codes + rows.lowerBound * codeRow + first, codeRow,
         scales + rows.lowerBound * scaleRow + first / HYPNOS_FINE_BLOCK, scaleRow, panels,
-        output + rows.lowerBound * outputWidth + lanes.lowerBound, outputWidth)
+        output + rows.lowerBound * outputWidth + lanes.lowerBound, outputWidth, isAdding || first > 0 ? 1 : 0)
     }
   }
 }

@@ -1,5 +1,6 @@
 // The matrix products of training that stay in float32: the low-rank terms forward and backward, and backward products
-// with weights that are floats themselves. All are sums in the order of the summed index, so that neither threads nor tiles change a bit.
+// with weights that are floats themselves. All are sums in the order of the summed
+// index, so that neither threads nor tiles change a bit.
 import CKernels
 
 /// One low-rank term at work: what it is applied to, and where A x goes, which the backward pass needs again.
@@ -31,7 +32,7 @@ extension ComputeEngine {
       for product in products {
         let (term, reduced) = (product.term, product.reduced)
         setProduct(product.input, term.aTransposed, rows: rows, times: term.scale, into: reduced)
-        addProduct(reduced, term.bTransposed, rows: rows, to: product.output)
+        multiply(reduced, term.bTransposed, rows: rows, into: product.output, isAdding: true)
       }
     }
   }
@@ -43,7 +44,7 @@ extension ComputeEngine {
       for product in products {
         let (term, reduced) = (product.term, product.reduced)
         setProduct(product.output, term.b, rows: rows, times: term.scale, into: reduced)
-        if toInputs { addProduct(reduced, term.a, rows: rows, to: product.input) }
+        if toInputs { multiply(reduced, term.a, rows: rows, into: product.input, isAdding: true) }
       }
     }
   }
@@ -63,10 +64,9 @@ extension ComputeEngine {
       pool.run((wide.width + breadth - 1) / breadth) { item, thread in
         let columns = item * breadth..<min((item + 1) * breadth, wide.width)
         let part = scratch.row(thread)
-        part.update(repeating: 0, count: narrow.width * columns.count)
         kernels.table.pointee.multiply_add(
           narrow.width, columns.count, count, narrow.base, 1, narrow.width, wide.base + columns.lowerBound, wide.width,
-          part, columns.count)
+          part, columns.count, 0)
         for row in 0..<narrow.width {
           for (place, column) in columns.enumerated() {
             base[isTurned ? column * n + row : row * n + column] += part[row * columns.count + place]
@@ -76,13 +76,14 @@ extension ComputeEngine {
     }
   }
 
-  /// Adds `gradients * weight` to the first `count` rows of `output` [columns, width]. The weights are decoded a panel
-  /// at a time, which stays in the second-level cache while the columns pass.
-  func multiplyPlainBackward(_ product: BackwardProduct, count: Int, addingTo output: FloatMatrix) {
+  /// Sets the first `count` rows of `output` [columns, width] to `gradients * weight`, or adds it. The weights are
+  /// decoded a panel at a time, which stays in the second-level cache while the columns pass.
+  func multiplyPlainBackward(_ product: BackwardProduct, count: Int, into output: FloatMatrix, isAdding: Bool) {
     let pieces = LanePiece.split(lanes: [output.width], rows: count, threads: pool.threads)
     let scratch = scratch(rows: pool.threads, width: BackwardPanel.depth * LanePiece.lanesAtOnce)
     pool.run(pieces.count) { item, thread in
-      BackwardPanel(piece: pieces[item], memory: scratch.row(thread)).add(product, to: output, kernels: kernels)
+      BackwardPanel(piece: pieces[item], memory: scratch.row(thread))
+        .multiply(product, into: output, isAdding: isAdding, kernels: kernels)
     }
   }
 
@@ -96,19 +97,19 @@ extension ComputeEngine {
   private func setProduct(
     _ left: FloatMatrix, _ right: FloatMatrix, rows: Range<Int>, times factor: Float, into output: FloatMatrix
   ) {
-    let values = output.row(rows.lowerBound)
-    values.update(repeating: 0, count: rows.count * output.width)
-    addProduct(left, right, rows: rows, to: output)
-    kernels.table.pointee.scale(values, factor, rows.count * output.width)
+    multiply(left, right, rows: rows, into: output, isAdding: false)
+    kernels.table.pointee.scale(output.row(rows.lowerBound), factor, rows.count * output.width)
   }
 
-  /// `output += left right` for some rows.
-  private func addProduct(_ left: FloatMatrix, _ right: FloatMatrix, rows: Range<Int>, to output: FloatMatrix) {
+  /// `output = left right` for some rows, or `+=`.
+  private func multiply(
+    _ left: FloatMatrix, _ right: FloatMatrix, rows: Range<Int>, into output: FloatMatrix, isAdding: Bool
+  ) {
     precondition(left.width == right.rows && right.width == output.width, "shapes of the product")
     precondition(rows.upperBound <= left.rows && rows.upperBound <= output.rows, "rows of the product")
     kernels.table.pointee.multiply_add(
       rows.count, output.width, left.width, left.row(rows.lowerBound), left.width, 1, right.base, right.width,
-      output.row(rows.lowerBound), output.width)
+      output.row(rows.lowerBound), output.width, isAdding ? 1 : 0)
   }
 }
 
@@ -120,7 +121,7 @@ private struct BackwardPanel: @unchecked Sendable {
   let piece: LanePiece
   let memory: UnsafeMutablePointer<Float>
 
-  func add(_ product: BackwardProduct, to output: FloatMatrix, kernels: KernelSet) {
+  func multiply(_ product: BackwardProduct, into output: FloatMatrix, isAdding: Bool, kernels: KernelSet) {
     let (columns, rows) = (piece.lanes, piece.rows)
     let (weight, gradients) = (product.weight, product.gradients)
     for first in stride(from: 0, to: weight.rows, by: Self.depth) {
@@ -130,7 +131,7 @@ private struct BackwardPanel: @unchecked Sendable {
         memory, columns.count)
       kernels.table.pointee.multiply_add(
         rows.count, columns.count, count, gradients.row(rows.lowerBound) + first, gradients.width, 1, memory,
-        columns.count, output.row(rows.lowerBound) + columns.lowerBound, output.width)
+        columns.count, output.row(rows.lowerBound) + columns.lowerBound, output.width, isAdding || first > 0 ? 1 : 0)
     }
   }
 }

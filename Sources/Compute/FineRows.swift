@@ -2,13 +2,16 @@
 import CKernels
 import Glibc
 
-/// Rows rounded for fine products, in memory that is used again and again.
+/// Rows rounded for fine products, in memory that is used again and again. A row may be made of several parts, each of
+/// a matrix of its own.
 final class FineRows: @unchecked Sendable {
   private(set) var codes: UnsafeMutablePointer<Int16>
   private(set) var scales: UnsafeMutablePointer<Float>
   /// Codes and scales from one row to the next.
   private(set) var codeRow = 0
   private(set) var scaleRow = 0
+  /// The width of each part, and the block of a row that it begins with.
+  private(set) var parts: [(width: Int, block: Int)] = []
   private var rows = 0
   private var capacity = (codes: 0, scales: 0)
 
@@ -23,15 +26,20 @@ final class FineRows: @unchecked Sendable {
     free(scales)
   }
 
-  /// The bytes that `count` rows of `width` values take.
-  static func byteCount(count: Int, width: Int) -> Int {
-    let row = rowCounts(width: width)
+  /// The bytes that `count` rows take whose parts have `widths` values.
+  static func byteCount(count: Int, widths: [Int]) -> Int {
+    let row = rowCounts(blocks: widths.reduce(0) { $0 + blocks(width: $1) })
     return count * (row.codes * MemoryLayout<Int16>.stride + row.scales * MemoryLayout<Float>.stride)
   }
 
-  /// Makes room for `count` rows of `width` values; what they held is lost.
-  func reserve(count: Int, width: Int) {
-    (codeRow, scaleRow) = Self.rowCounts(width: width)
+  /// Makes room for `count` rows whose parts have `widths` values; what they held is lost.
+  func reserve(count: Int, widths: [Int]) {
+    var blocks = 0
+    parts = widths.map { width in
+      defer { blocks += Self.blocks(width: width) }
+      return (width, blocks)
+    }
+    (codeRow, scaleRow) = Self.rowCounts(blocks: blocks)
     rows = count
     if count * codeRow > capacity.codes {
       free(codes)
@@ -45,16 +53,18 @@ final class FineRows: @unchecked Sendable {
     }
   }
 
-  /// Rounds row `index` of `matrix` into the row of the same number.
-  func round(_ matrix: FloatMatrix, row index: Int, kernels: KernelSet) {
-    precondition(index >= 0 && index < rows && Self.rowCounts(width: matrix.width).codes == codeRow, "a row")
+  /// Rounds row `index` of `matrix` into part `part` of the row of the same number.
+  func round(_ matrix: FloatMatrix, row index: Int, part: Int, kernels: KernelSet) {
+    let (width, block) = parts[part]
+    precondition(index >= 0 && index < rows && matrix.width == width, "a row")
     kernels.table.pointee.round_finely(
-      matrix.row(index), matrix.width, codes + index * codeRow, scales + index * scaleRow)
+      matrix.row(index), width, codes + index * codeRow + block * HYPNOS_FINE_BLOCK, scales + index * scaleRow + block)
   }
 
+  private static func blocks(width: Int) -> Int { (width + HYPNOS_FINE_BLOCK - 1) / HYPNOS_FINE_BLOCK }
+
   /// Whole blocks, and a cache line more: rows a power of two apart would push each other out of the cache.
-  private static func rowCounts(width: Int) -> (codes: Int, scales: Int) {
-    let blocks = (width + HYPNOS_FINE_BLOCK - 1) / HYPNOS_FINE_BLOCK
-    return (blocks * HYPNOS_FINE_BLOCK + 32, blocks)
+  private static func rowCounts(blocks: Int) -> (codes: Int, scales: Int) {
+    (blocks * HYPNOS_FINE_BLOCK + 32, blocks)
   }
 }

@@ -56,15 +56,13 @@ public final class TrainingAttention {
         let row = scores + (index - tile.queries.lowerBound) * tile.width
         let (sum, maximum) = exponentiate(row, visible: layout, tile, query: index, engine.kernels)
         logSums.row(index)[head] = maximum + log(sum)
-        let target = output.row(index) + head * size
-        target.update(repeating: 0, count: size)
         engine.kernels.table.pointee.scale(row, 1 / sum, tile.width)
       }
       for run in tile.runs {
         engine.kernels.table.pointee.multiply_add(
           tile.queries.count, size, run.rows.count, scores + run.offset, tile.width, 1,
           values.row(run.rows.lowerBound) + head / group * size, values.width,
-          output.row(tile.queries.lowerBound) + head * size, output.width)
+          output.row(tile.queries.lowerBound) + head * size, output.width, run.isFirst ? 0 : 1)
       }
     }
   }
@@ -115,20 +113,19 @@ public final class TrainingAttention {
       _ = kernels.table.pointee.exponentials(
         probabilities + first, scale, logSums.row(index)[head], seen.count)
       kernels.table.pointee.softmax_backward(probabilities + first, slopes + first, scale, seen.count)
-      (queries.gradients.row(index) + head * size).update(repeating: 0, count: size)
     }
     let (query, own, shared) = (tile.queries.lowerBound, head * size, head / group * size)
     for run in tile.runs {
       let (first, count, key) = (run.offset, run.rows.count, run.rows.lowerBound)
       kernels.table.pointee.multiply_add(
         tile.queries.count, size, count, slopes + first, width, 1, keys.row(key) + shared, keys.width,
-        queries.gradients.row(query) + own, queries.gradients.width)
+        queries.gradients.row(query) + own, queries.gradients.width, run.isFirst ? 0 : 1)
       kernels.table.pointee.multiply_add(
         count, size, tile.queries.count, slopes + first, 1, width, queries.values.row(query) + own,
-        queries.values.width, keyShares.row(key) + own, keyShares.width)
+        queries.values.width, keyShares.row(key) + own, keyShares.width, 1)
       kernels.table.pointee.multiply_add(
         count, size, tile.queries.count, probabilities + first, 1, width, gradients.row(query) + own, gradients.width,
-        valueShares.row(key) + own, valueShares.width)
+        valueShares.row(key) + own, valueShares.width, 1)
     }
   }
 
@@ -137,11 +134,10 @@ public final class TrainingAttention {
     _ left: FloatMatrix, _ right: FloatMatrix, _ tile: QueryTile, head: Int,
     into products: UnsafeMutablePointer<Float>, _ kernels: KernelSet
   ) {
-    products.update(repeating: 0, count: tile.queries.count * tile.width)
     for run in tile.runs {
       kernels.table.pointee.multiply_add(
         tile.queries.count, run.rows.count, size, left.row(tile.queries.lowerBound) + head * size, left.width, 1,
-        right.row(head / group * size) + run.rows.lowerBound, right.width, products + run.offset, tile.width)
+        right.row(head / group * size) + run.rows.lowerBound, right.width, products + run.offset, tile.width, 0)
     }
   }
 

@@ -1,6 +1,7 @@
-import Compute
 import Foundation
 import Testing
+
+@testable import Compute
 
 /// The products of training with weights of every format, against sums in double precision over the decoded weights.
 @Suite struct GradientProductTests {
@@ -82,7 +83,7 @@ import Testing
     func run(_ kernels: KernelSet, threads: Int) -> [[Float]] {
       let output = FloatMatrix(rows: Self.columns, width: Self.width)
       ComputeEngine(kernels: kernels, threads: threads)
-        .multiplyBackward([BackwardProduct(weight, gradients: gradients)], count: Self.columns, addingTo: output)
+        .multiplyBackward([BackwardProduct(weight, gradients: gradients)], count: Self.columns, into: output)
       return (0..<Self.columns).map { output[row: $0] }
     }
     let first = run(KernelSet.available[0], threads: 1)
@@ -97,6 +98,35 @@ import Testing
       }
     }
     for kernels in KernelSet.available { #expect(run(kernels, threads: 3) == first, "\(kernels.name)") }
+  }
+
+  /// Products with a common input, quantized and not, of widths that fill no block: their gradients add up, replace
+  /// what stood there or are added to it.
+  @Test func severalProductsAddUp() throws {
+    var random = Random(state: 25)
+    let (width, count) = (160, 9)
+    let weights = try [(BlockFormat.q4_1, 70), (.f32, 33), (.q8_0, 130)].map {
+      try weight($0.0, rows: $0.1, width: width, &random)
+    }
+    let products = weights.map { BackwardProduct($0, gradients: matrix(count, $0.rows, &random)) }
+    let gradients = products.map { product in (0..<count).map { product.gradients[row: $0].map(Double.init) } }
+    let values = weights.map(decoded)
+    for kernels in KernelSet.available {
+      let output = FloatMatrix(rows: count, width: width)
+      for row in 0..<count { output[row: row] = [Float](repeating: .nan, count: width) }
+      let engine = ComputeEngine(kernels: kernels, threads: 2)
+      for (times, isAdding) in [(1.0, false), (2.0, true)] {
+        engine.multiplyBackward(products, count: count, into: output, isAdding: isAdding)
+        for row in 0..<count {
+          for column in 0..<width {
+            let terms = zip(values, gradients).map { (values: $0.0.map { $0[column] }, gradients: $0.1[row]) }
+            let wanted = terms.reduce(0) { $0 + zip($1.values, $1.gradients).reduce(0) { $0 + $1.0 * $1.1 } }
+            let bound = terms.reduce(0) { $0 + roundingBound($1.values, $1.gradients) }
+            #expect(abs(Double(output[row, column]) - times * wanted) <= times * bound)
+          }
+        }
+      }
+    }
   }
 
   /// More rows, values and columns than are laid out or multiplied at once, and ends that fill no block and no panel.
@@ -116,7 +146,7 @@ import Testing
     let engine = ComputeEngine(kernels: KernelSet.available[0], threads: 2)
     let (output, inputGradients) = (FloatMatrix(rows: count, width: rows), FloatMatrix(rows: count, width: width))
     engine.multiplyFinely([Product(weight, into: output)], input: input, count: count)
-    engine.multiplyBackward([BackwardProduct(weight, gradients: gradients)], count: count, addingTo: inputGradients)
+    engine.multiplyBackward([BackwardProduct(weight, gradients: gradients)], count: count, into: inputGradients)
     expect(output, { values[$0] }, { input[row: $0].map(Double.init) })
     expect(inputGradients, { index in values.map { $0[index] } }, { gradients[row: $0].map(Double.init) })
   }

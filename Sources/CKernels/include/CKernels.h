@@ -132,11 +132,11 @@ typedef struct {
     size_t size);
 
   // For training.
-  // c[i * c_row + j] += sum over p of a[i * a_row + p * a_step] * b[p * b_row + j], for i < m, j < n, p < k in this
-  // order, by fused multiply-adds. Strides in floats; a may be read transposed through its two.
+  // c[i * c_row + j] = sum over p of a[i * a_row + p * a_step] * b[p * b_row + j], or += with `adds`, for i < m, j < n,
+  // 0 <= p < k in this order, by fused multiply-adds; k > 0. Strides in floats; a may be read transposed through its two.
   void (*multiply_add)(
     size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row, float *c,
-    size_t c_row);
+    size_t c_row, int adds);
   // Decodes the values `first` to `first + count` of some rows in any format; `first` is a multiple of 128, and so is
   // `count` unless it reaches the end of the rows.
   void (*decode_rows)(
@@ -150,10 +150,11 @@ typedef struct {
   void (*lay_finely)(
     int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t first, size_t count, int backward,
     void *panels);
-  // out[r * out_row + l] += sum over `depth` of rounded row r times lane l of the panels, block by block.
+  // out[r * out_row + l] = sum over `depth` of rounded row r times lane l of the panels, or += with `adds`, block by
+  // block.
   void (*multiply_finely)(
     size_t row_count, size_t lane_count, size_t depth, const int16_t *codes, size_t code_row, const float *scales,
-    size_t scale_row, const void *panels, float *out, size_t out_row);
+    size_t scale_row, const void *panels, float *out, size_t out_row, int adds);
   // The largest of `count` values, -infinity when there are none; NaN counts as none.
   float (*largest)(const float *values, size_t count);
   // values = exp(values * factor - shift); returns their sum.

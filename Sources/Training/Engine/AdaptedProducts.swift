@@ -50,27 +50,25 @@ struct AdaptedProducts {
     }
   }
 
-  /// The backward twin: from the gradients of the outputs adds those of A and B to `gradients`, and those of the
-  /// input to `inputGradients`; the latter not at all when that is nil.
+  /// The backward twin: from the gradients of the outputs adds those of A and B to `gradients`, and sets
+  /// `inputGradients`, unless that is nil, to those of the input.
   func backward(
     _ products: [AdaptedProduct], input: FloatMatrix, count: Int, inputGradients: FloatMatrix?,
     into gradients: inout AdapterParameters
   ) {
-    if dropout.probability > 0 {
+    if let inputGradients {
+      engine.multiplyBackward(
+        products.map { BackwardProduct($0.weight.weight, gradients: $0.output) }, count: count, into: inputGradients)
+    }
+    guard dropout.probability == 0 else {
       for product in products {
         termBackwardWithDropout(product, input, count: count, inputGradients: inputGradients, into: &gradients)
       }
-    } else {
-      let target = inputGradients ?? input
-      let terms = products.compactMap { termBackward($0, inputGradients: target) }
-      engine.addLowRankBackward(terms, count: count, toInputs: inputGradients != nil)
-      for product in products { add(product, input: input, count: count, to: &gradients) }
+      return
     }
-    if let inputGradients {
-      engine.multiplyBackward(
-        products.map { BackwardProduct($0.weight.weight, gradients: $0.output) }, count: count,
-        addingTo: inputGradients)
-    }
+    let terms = products.compactMap { termBackward($0, inputGradients: inputGradients ?? input) }
+    engine.addLowRankBackward(terms, count: count, toInputs: inputGradients != nil)
+    for product in products { add(product, input: input, count: count, to: &gradients) }
   }
 
   private func termBackwardWithDropout(

@@ -84,7 +84,6 @@ extension SequencePass {
     let (m, a) = (memory, activations)
     let delta = deltaGradients(
       a.attentionDelta, norm: layer.weights.attentionOutputNorm, count: selection.count)
-    m.attendedGradients.clear(count: selection.count)
     products.backward(
       [a.product(layer[.output], delta)], input: a.attended, count: selection.count,
       inputGradients: m.attendedGradients, into: &gradients)
@@ -112,7 +111,6 @@ extension SequencePass {
     let m = memory
     let query = a.product(layer[.query], m.queryGradients)
     let others = [a.product(layer[.key], m.keyGradients), a.product(layer[.value], m.valueGradients)]
-    m.normalizedGradients.clear(count: rows.count)
     products.backward(
       selection.isPart ? others : [query] + others, input: m.normalized, count: rows.count,
       inputGradients: isLowest ? nil : m.normalizedGradients, into: &gradients)
@@ -120,7 +118,6 @@ extension SequencePass {
     for (row, place) in selection.layout.places.enumerated() {
       m.normalized.copyRow(place, to: row, of: m.gatheredNormalized)
     }
-    m.gatheredGradients.clear(count: selection.count)
     products.backward(
       [query], input: m.gatheredNormalized, count: selection.count,
       inputGradients: isLowest ? nil : m.gatheredGradients, into: &gradients)

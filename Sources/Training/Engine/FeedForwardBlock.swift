@@ -38,7 +38,6 @@ extension SequencePass {
     let delta = deltaGradients(
       a.feedForwardDelta, norm: layer.weights.feedForwardOutputNorm, count: count)
     engine.eachRow(count) { row in setGated(a, row: row) }
-    m.gatedGradients.clear(count: count)
     products.backward(
       [a.product(layer[.down], delta)], input: m.gated, count: count, inputGradients: m.gatedGradients,
       into: &gradients)
@@ -47,7 +46,6 @@ extension SequencePass {
         m.gatedGradients, gate: a.gate, up: a.up, activation: parameters.architecture.activation, row: row)
       normalize(a.residual, layer.weights.feedForwardNorm, into: m.normalized, row: row)
     }
-    m.normalizedGradients.clear(count: count)
     products.backward(
       [a.product(layer[.gate], a.gate), a.product(layer[.up], a.up)], input: m.normalized, count: count,
       inputGradients: m.normalizedGradients, into: &gradients)

@@ -45,7 +45,6 @@ final class LossHead {
       pass.normalize(residual, pass.checkpoint.weights.outputNorm, into: m.normalized, row: row)
       m.running[row: row] = [-.infinity, 0, 0]
     }
-    if weight != nil { m.residualGradients.clear(count: targets.count) }
     for slice in slices { add(slice, pass, needsGradients: weight != nil) }
     if let weight { finishGradients(pass, residual: residual, weight: weight) }
     return targets.indices.reduce(0) { sum, row in
@@ -70,8 +69,8 @@ final class LossHead {
     }
     guard needsGradients else { return }
     pass.engine.multiplyBackward(
-      [BackwardProduct(slice.weight, gradients: slice.logits)], count: targets.count,
-      addingTo: m.residualGradients)
+      [BackwardProduct(slice.weight, gradients: slice.logits)], count: targets.count, into: m.residualGradients,
+      isAdding: slice.first > 0)
   }
 
   /// Divides by the softmax' denominators, adds the targets' rows of the head times their probability less 1, and goes

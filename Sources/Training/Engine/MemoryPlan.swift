@@ -31,8 +31,12 @@ struct MemoryPlan {
           rank: matrix.rank, inputWidth: matrix.inputWidth, outputWidth: matrix.outputWidth)
     }
     // The adapter itself as it was, its parameters and their gradients.
-    let columns = ComputeEngine.fineBytes(
-      rows: rows, width: max(p.width, p.feedForwardWidth, p.heads * p.headSize, LossHead.sliceHeight))
+    let keyWidth = p.keyValueHeads * p.headSize
+    let columns =
+      [
+        [p.width], [p.feedForwardWidth, p.feedForwardWidth], [p.heads * p.headSize, keyWidth, keyWidth],
+        [LossHead.sliceHeight],
+      ].map { ComputeEngine.fineBytes(rows: rows, widths: $0) }.reduce(0, max)
     fixed = residuals + working + attention + terms + 3 * float * adapter.parameterCount + columns
   }
 
