@@ -26,6 +26,7 @@ ALWAYS_INLINE ints add_pairs(ints sums, ints a, ints b) {
 }
 
 #include "products16.h"
+#include "attention.h"
 #define HYPNOS_PEAK_AVX2
 #include "limits.h"
 

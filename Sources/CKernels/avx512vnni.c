@@ -24,6 +24,7 @@ ALWAYS_INLINE ints add_pairs(ints sums, ints a, ints b) {
 }
 
 #include "products16.h"
+#include "attention.h"
 #define HYPNOS_PEAK_VNNI
 #include "limits.h"
 

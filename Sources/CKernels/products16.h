@@ -53,6 +53,13 @@ static void round_finely(const float *values, size_t width, int16_t *codes, floa
 
 ALWAYS_INLINE ints pair_up(ints first, ints second) { return (first & 0xffff) | second << 16; }
 
+// Neighbours among the 32 integers of two vectors become pairs.
+ALWAYS_INLINE ints pair_neighbours(ints a, ints b) {
+  ints even = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  ints odd = __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+  return pair_up(even, odd);
+}
+
 // Sixteen rows of 64 values become lanes of a block.
 ALWAYS_INLINE void lay_rows(const float *values, size_t row, const fine_panel *p, size_t block, size_t vector) {
   ints pairs[2][16];
@@ -60,12 +67,7 @@ ALWAYS_INLINE void lay_rows(const float *values, size_t row, const fine_panel *p
   for (size_t r = 0; r < 16; r++) {
     ints codes[4];
     scales[r] = round_block(values + r * row, codes);
-    for (int h = 0; h < 2; h++) {
-      ints a = codes[2 * h], b = codes[2 * h + 1];
-      ints even = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-      ints odd = __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
-      pairs[h][r] = pair_up(even, odd);
-    }
+    for (int h = 0; h < 2; h++) pairs[h][r] = pair_neighbours(codes[2 * h], codes[2 * h + 1]);
   }
   for (size_t h = 0; h < 2; h++) {
     transpose_words(pairs[h]);

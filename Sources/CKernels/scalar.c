@@ -13,6 +13,7 @@ ALWAYS_INLINE ints add_pairs(ints sums, ints a, ints b) {
 }
 
 #include "products16.h"
+#include "attention.h"
 #include "limits.h"
 
 ALWAYS_INLINE floats load_halves(const uint16_t *p) {

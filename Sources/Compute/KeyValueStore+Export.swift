@@ -15,7 +15,9 @@ public struct KeyValuePiece: Sendable, Equatable {
 
 extension KeyValueStore {
   /// The name of the number format and the layout of exported bytes.
-  public var exportFormat: String { "\(format.rawValue), in tiles of \(HYPNOS_TILE)" }
+  public var exportFormat: String {
+    "\(format.rawValue), in tiles of \(HYPNOS_TILE)" + (format == .q8_0 ? ", two neighbours together" : "")
+  }
 
   /// The pieces that hold the positions from `chunk * chunkLength` on, before `end`, in the order of export: layer
   /// after layer, head after head, all of the same size. `end` may lie beyond the cache's capacity, the chunk's first
@@ -69,12 +71,17 @@ extension KeyValueStore {
     func zero(_ offset: Int, _ count: Int) {
       for index in 0..<count { bytes[start + offset + index] = 0 }
     }
-    let size = format == .f16 ? 2 : 1
-    for index in 0..<headSize { zero(keys + (index * Self.tileLength + place) * size, size) }
-    zero(values + place * headSize * size, headSize * size)
-    guard format == .q8_0 else { return }
+    guard format == .q8_0 else {
+      for index in 0..<headSize { zero(keys + (index * Self.tileLength + place) * 2, 2) }
+      return zero(values + place * headSize * 2, headSize * 2)
+    }
+    for index in 0..<headSize {
+      zero(keys + index / 2 * 2 * Self.tileLength + 2 * place + index % 2, 1)
+      zero(values + (place / 2 * headSize + index) * 2 + place % 2, 1)
+    }
+    let scales = Self.tileLength * ((headSize + 1) / 2 * 2)
     for block in 0..<(headSize + 31) / 32 {
-      for base in [keys, values] { zero(base + Self.tileLength * headSize + (block * Self.tileLength + place) * 2, 2) }
+      for base in [keys, values] { zero(base + scales + (block * Self.tileLength + place) * 2, 2) }
     }
   }
 

@@ -65,12 +65,13 @@ enum { HYPNOS_ATTEND_QUERIES = 8, HYPNOS_TILE = 16, HYPNOS_CHUNK = 256 };
 
 // Formats of the KV cache: f16, or 8 bits with an f16 scale for each 32 values of a key or value. Both lie in tiles
 // of sixteen positions. A tile of keys is [size][16], so that a lane is a key; a tile of values is [16][size].
-// With 8 bits the scales [blocks][16] stand behind either.
+// With 8 bits two neighbours stand together: keys [size / 2][16][2], an odd size rounded up, and values [8][size][2];
+// the scales [blocks][16] stand behind either.
 enum { HYPNOS_CACHE_F16 = 0, HYPNOS_CACHE_Q8 = 1 };
 
 // The bytes of one head's keys, or values, of a tile.
 static inline size_t hypnos_tile_bytes(int cache, size_t size) {
-  return cache == HYPNOS_CACHE_F16 ? HYPNOS_TILE * size * 2 : HYPNOS_TILE * (size + (size + 31) / 32 * 2);
+  return cache == HYPNOS_CACHE_F16 ? HYPNOS_TILE * size * 2 : HYPNOS_TILE * ((size + 1) / 2 * 2 + (size + 31) / 32 * 2);
 }
 
 typedef struct {

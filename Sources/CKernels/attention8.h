@@ -1,0 +1,196 @@
+// The parts of attention that differ for a KV cache of 8 bits. Queries and weights are rounded to 16 bits, products are
+// summed up in integers, two neighbours at a time: of a key's dimensions, of the values' positions. That reads 8-bit
+// codes as fast as memory gives them, which turning each into a float32 does not. Included by attention.h.
+#ifndef HYPNOS_ATTENTION8_H
+#define HYPNOS_ATTENTION8_H
+
+typedef int8_t bytes32 __attribute__((vector_size(32), aligned(1)));
+typedef int16_t shorts32 __attribute__((vector_size(64)));
+
+// CACHE_PEAK * 127 * HYPNOS_CHUNK is below 2^31: no sum over a chunk overflows. A span of a query's dimensions is
+// rounded at a time.
+enum { CACHE_PEAK = 32767, CACHE_BLOCK = 32, SPAN = 256, BLOCKS_TOGETHER = 2 };
+
+// Eight bits for `count` values of a block of up to 32, and their scale as it is stored.
+ALWAYS_INLINE uint16_t quantize_cached(const float *values, size_t count, int8_t codes[CACHE_BLOCK]) {
+  floats low = load_part(values, count < 16 ? count : 16), high = load_part(values + 16, count < 16 ? 0 : count - 16);
+  int32_t largest = __builtin_reduce_max(__builtin_elementwise_max(magnitude(low), magnitude(high)));
+  float peak;
+  memcpy(&peak, &largest, 4);
+  uint16_t halves[16];
+  store_halves(halves, splat(peak / 127.0f));
+  float scale = half_to_float(halves[0]), inverse = scale > 0 ? 1 / scale : 0;
+  ints bound = (ints){} + 127;
+  ints rounded[2] = {nearest(low * splat(inverse)), nearest(high * splat(inverse))};
+  for (int h = 0; h < 2; h++) {
+    rounded[h] = __builtin_elementwise_max(__builtin_elementwise_min(rounded[h], bound), -bound);
+    *(bytes16 *)(codes + 16 * h) = __builtin_convertvector(rounded[h], bytes16);
+  }
+  return halves[0];
+}
+
+// The f16 scales of block `block` of a tile's sixteen keys or values.
+ALWAYS_INLINE uint16_t *cached_scales(const uint8_t *tile, size_t size, size_t block) {
+  return (uint16_t *)(tile + HYPNOS_TILE * ((size + 1) / 2 * 2)) + block * HYPNOS_TILE;
+}
+
+static void store_value8(const float *value, size_t size, size_t place, uint8_t *tile) {
+  uint8_t *pair = tile + place / 2 * 2 * size + place % 2;
+  for (size_t from = 0; from < size; from += CACHE_BLOCK) {
+    int8_t codes[CACHE_BLOCK];
+    size_t count = size - from < CACHE_BLOCK ? size - from : CACHE_BLOCK;
+    cached_scales(tile, size, from / CACHE_BLOCK)[place] = quantize_cached(value + from, count, codes);
+    for (size_t i = 0; i < count; i++) pair[2 * (from + i)] = (uint8_t)codes[i];
+  }
+}
+
+static void store_key8(const float *key, size_t size, size_t place, uint8_t *tile) {
+  for (size_t from = 0; from < size; from += CACHE_BLOCK) {
+    int8_t codes[CACHE_BLOCK];
+    size_t count = size - from < CACHE_BLOCK ? size - from : CACHE_BLOCK;
+    cached_scales(tile, size, from / CACHE_BLOCK)[place] = quantize_cached(key + from, count, codes);
+    // Behind the last of an odd number of dimensions stands a zero: what lies beyond a block's values is rounded too.
+    for (size_t i = 0; i < (count + 1) / 2 * 2; i++)
+      tile[(from + i) / 2 * 2 * HYPNOS_TILE + 2 * place + i % 2] = (uint8_t)codes[i];
+  }
+}
+
+// Sixteen pairs of codes as pairs of 16-bit integers.
+ALWAYS_INLINE ints load_pairs(const uint8_t *p) {
+  return (ints)__builtin_convertvector(*(const bytes32 *)p, shorts32);
+}
+
+ALWAYS_INLINE ints load_pairs_part(const uint8_t *p, size_t pairs) {
+  uint8_t part[32] = {0};
+  memcpy(part, p, 2 * pairs);
+  return load_pairs(part);
+}
+
+// The bits of the largest magnitude in either.
+ALWAYS_INLINE ints larger(ints most, floats x) { return __builtin_elementwise_max(most, magnitude(x)); }
+
+// Rounds `count` values, a multiple of 32 with room for it, to pairs of 16-bit integers, and returns their scale: not
+// finite when a value is not.
+ALWAYS_INLINE float round_to_pairs(const float *values, size_t count, int32_t *pairs) {
+  ints most = {};
+  for (size_t i = 0; i < count; i += 16) most = larger(most, load(values + i));
+  int32_t largest = __builtin_reduce_max(most);
+  float peak;
+  memcpy(&peak, &largest, sizeof peak);
+  floats inverse = splat(largest ? CACHE_PEAK / peak : 0.0f);
+  for (size_t i = 0; i < count; i += 32) {
+    ints two = pair_neighbours(nearest(load(values + i) * inverse), nearest(load(values + i + 16) * inverse));
+    memcpy(pairs + i / 2, &two, sizeof two);
+  }
+  return peak / CACHE_PEAK;
+}
+
+// Scores of `count` queries against `tiles` tiles of sixteen keys, side by side, by `pairs` pairs of their dimensions
+// from block `block` on: the lanes are the keys. They are added to what is there when `adds`.
+ALWAYS_INLINE void score_tiles8(
+  int count, int tiles, const int32_t (*queries)[SPAN / 2], const float *query_scales, size_t block, size_t pairs,
+  size_t size, const uint8_t *keys, float *scores, int adds) {
+  floats sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
+  size_t tile_bytes = hypnos_tile_bytes(HYPNOS_CACHE_Q8, size);
+  for (size_t from = 0; from < pairs; from += CACHE_BLOCK / 2, block++) {
+    ints parts[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
+    size_t to = pairs - from < CACHE_BLOCK / 2 ? pairs : from + CACHE_BLOCK / 2;
+    for (size_t p = from; p < to; p++)
+      for (int t = 0; t < tiles; t++) {
+        const uint8_t *key = keys + (size_t)t * tile_bytes + (block * CACHE_BLOCK + 2 * (p - from)) * HYPNOS_TILE;
+        __builtin_prefetch(key + (size_t)tiles * tile_bytes, 0, 2);
+        ints loaded = load_pairs(key);
+        for (int q = 0; q < count; q++) parts[q][t] = add_pairs(parts[q][t], queries[q][p] - (ints){}, loaded);
+      }
+    for (int t = 0; t < tiles; t++) {
+      floats scale = load_halves(cached_scales(keys + (size_t)t * tile_bytes, size, block));
+      for (int q = 0; q < count; q++)
+        sums[q][t] = fused(__builtin_convertvector(parts[q][t], floats), scale, sums[q][t]);
+    }
+  }
+  for (int q = 0; q < count; q++)
+    for (int t = 0; t < tiles; t++) {
+      float *target = scores + q * HYPNOS_CHUNK + t * HYPNOS_TILE;
+      store(target, fused(sums[q][t], splat(query_scales[q]), adds ? load(target) : (floats){}));
+    }
+}
+
+// The scores of the tiles from `first` to `last`.
+ALWAYS_INLINE void score_keys8(
+  int count, const float *queries, size_t size, const uint8_t *keys, size_t first, size_t last, float *scores) {
+  size_t tile_bytes = hypnos_tile_bytes(HYPNOS_CACHE_Q8, size);
+  for (size_t from = 0; from < size; from += SPAN) {
+    size_t width = size - from < SPAN ? size - from : SPAN, tile = first;
+    int32_t pairs[HYPNOS_ATTEND_QUERIES][SPAN / 2];
+    float scales[HYPNOS_ATTEND_QUERIES];
+    for (int q = 0; q < count; q++) {
+      float padded[SPAN] = {0};
+      memcpy(padded, queries + (size_t)q * size + from, width * sizeof(float));
+      scales[q] = round_to_pairs(padded, (width + 31) / 32 * 32, pairs[q]);
+    }
+    _Pragma("clang loop unroll(full)") for (int together = tiles_together(count); together > 0; together /= 2)
+      for (; tile + (size_t)together <= last; tile += (size_t)together)
+        score_tiles8(
+          count, together, (const int32_t(*)[SPAN / 2])pairs, scales, from / CACHE_BLOCK, (width + 1) / 2, size,
+          keys + tile * tile_bytes, scores + tile * HYPNOS_TILE, from > 0);
+  }
+}
+
+// The weights of the positions between two tiles times the scales of the values' block, as pairs of positions. A weight
+// of zero hides whatever scale stands at a position that is not seen.
+ALWAYS_INLINE float round_weights(
+  const float *weights, const uint8_t *values, size_t size, size_t block, size_t first, size_t last, int32_t *pairs) {
+  float scaled[HYPNOS_CHUNK + HYPNOS_TILE];
+  size_t tile_bytes = hypnos_tile_bytes(HYPNOS_CACHE_Q8, size);
+  for (size_t t = first; t < last; t++) {
+    floats weight = load(weights + t * HYPNOS_TILE);
+    floats scale = load_halves(cached_scales(values + t * tile_bytes, size, block));
+    store(scaled + (t - first) * HYPNOS_TILE, choose(weight == splat(0), (floats){}, weight * scale));
+  }
+  if ((last - first) % 2) store(scaled + (last - first) * HYPNOS_TILE, (floats){});
+  return round_to_pairs(scaled, (last - first + 1) / 2 * 2 * HYPNOS_TILE, pairs);
+}
+
+// Weighted sums of `vectors` times sixteen of the values' dimensions from `d` on, fewer at the end, for all queries.
+ALWAYS_INLINE void weigh_vectors8(
+  int count, int vectors, const float *weights, size_t first, size_t last, const uint8_t *values, size_t size, size_t d,
+  float *outputs) {
+  int32_t pairs[BLOCKS_TOGETHER][HYPNOS_ATTEND_QUERIES][HYPNOS_CHUNK / 2];
+  float scales[BLOCKS_TOGETHER][HYPNOS_ATTEND_QUERIES];
+  for (int b = 0; b < (vectors + 1) / 2; b++)
+    for (int q = 0; q < count; q++)
+      scales[b][q] = round_weights(
+        weights + q * HYPNOS_CHUNK, values, size, d / CACHE_BLOCK + (size_t)b, first, last, pairs[b][q]);
+  ints sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
+  size_t tile_bytes = hypnos_tile_bytes(HYPNOS_CACHE_Q8, size), rest = size - d;
+  for (size_t t = first; t < last; t++)
+    for (size_t p = 0; p < HYPNOS_TILE / 2; p++) {
+      const uint8_t *row = values + t * tile_bytes + 2 * (p * size + d);
+      size_t pair = (t - first) * (HYPNOS_TILE / 2) + p;
+      for (int line = 0; line < vectors; line += 2) __builtin_prefetch(row + AHEAD * size + 32 * line, 0, 2);
+      for (int v = 0; v < vectors; v++) {
+        ints loaded = rest < 16 ? load_pairs_part(row, rest) : load_pairs(row + 32 * v);
+        for (int q = 0; q < count; q++)
+          sums[q][v] = add_pairs(sums[q][v], pairs[v / 2][q][pair] - (ints){}, loaded);
+      }
+    }
+  for (int q = 0; q < count; q++)
+    for (int v = 0; v < vectors; v++) {
+      floats sum = __builtin_convertvector(sums[q][v], floats) * splat(scales[v / 2][q]);
+      float *target = outputs + (size_t)q * size + d + 16 * (size_t)v;
+      if (rest < 16) store_part(target, sum, rest);
+      else store(target, sum);
+    }
+}
+
+ALWAYS_INLINE void weigh_values8(
+  int count, const float *weights, size_t first, size_t last, const uint8_t *values, size_t size, float *outputs) {
+  size_t d = 0;
+  int most = vectors_together(count);
+  _Pragma("clang loop unroll(full)") for (int together = 2 * BLOCKS_TOGETHER; together > 0; together /= 2)
+    for (; together <= most && d + 16 * (size_t)together <= size; d += 16 * (size_t)together)
+      weigh_vectors8(count, together, weights, first, last, values, size, d, outputs);
+  if (d < size) weigh_vectors8(count, 1, weights, first, last, values, size, d, outputs);
+}
+
+#endif
