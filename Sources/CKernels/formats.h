@@ -173,7 +173,8 @@ ALWAYS_INLINE void plain_q2_k(const uint8_t *row, size_t index, plain_group *g) 
   const block_q2_k *b = SUPER(block_q2_k, row, index);
   size_t half = index % 2;
   float d = half_to_float(b->d), dmin = half_to_float(b->dmin);
-  for (int i = 0; i < 128; i++) g->codes[i] = b->qs[32 * half + i % 32] >> i / 32 * 2 & 3;
+  for (int k = 0; k < 4; k++)
+    for (int j = 0; j < 32; j++) g->codes[32 * k + j] = b->qs[32 * half + j] >> 2 * k & 3;
   for (int i = 0; i < 8; i++) {
     g->scales[i % 2][i / 2] = d * (float)(b->scales[8 * half + i] & 15);
     g->minima[i % 2][i / 2] = dmin * (float)(b->scales[8 * half + i] >> 4);
@@ -185,10 +186,11 @@ ALWAYS_INLINE void plain_q3_k(const uint8_t *row, size_t index, plain_group *g) 
   size_t half = index % 2;
   float d = half_to_float(b->d);
   uint64_t scales = unpack_q3_scales(b->scales, half);
-  for (int i = 0; i < 128; i++) {
-    int high = b->hmask[i % 32] >> (4 * half + i / 32) & 1;
-    g->codes[i] = (b->qs[32 * half + i % 32] >> i / 32 * 2 & 3) | high << 2;
-  }
+  for (int k = 0; k < 4; k++)
+    for (int j = 0; j < 32; j++) {
+      int low = b->qs[32 * half + j] >> 2 * k & 3, high = b->hmask[j] >> (4 * half + k) & 1;
+      g->codes[32 * k + j] = (uint8_t)(low | high << 2);
+    }
   for (int i = 0; i < 8; i++) g->scales[i % 2][i / 2] = d * (float)((int)(scales >> 8 * i & 63) - 32);
 }
 
@@ -205,17 +207,19 @@ ALWAYS_INLINE void plain_k4_scales(
 ALWAYS_INLINE void plain_q4_k(const uint8_t *row, size_t index, plain_group *g) {
   const block_q4_k *b = SUPER(block_q4_k, row, index);
   size_t half = index % 2;
-  for (int i = 0; i < 128; i++) g->codes[i] = b->qs[64 * half + i / 64 * 32 + i % 32] >> i / 32 % 2 * 4 & 15;
+  for (int k = 0; k < 4; k++)
+    for (int j = 0; j < 32; j++) g->codes[32 * k + j] = b->qs[64 * half + k / 2 * 32 + j] >> 4 * (k % 2) & 15;
   plain_k4_scales(b->scales, half, half_to_float(b->d), half_to_float(b->dmin), g);
 }
 
 ALWAYS_INLINE void plain_q5_k(const uint8_t *row, size_t index, plain_group *g) {
   const block_q5_k *b = SUPER(block_q5_k, row, index);
   size_t half = index % 2;
-  for (int i = 0; i < 128; i++) {
-    int high = b->qh[i % 32] >> (4 * half + i / 32) & 1;
-    g->codes[i] = (b->qs[64 * half + i / 64 * 32 + i % 32] >> i / 32 % 2 * 4 & 15) | high << 4;
-  }
+  for (int k = 0; k < 4; k++)
+    for (int j = 0; j < 32; j++) {
+      int low = b->qs[64 * half + k / 2 * 32 + j] >> 4 * (k % 2) & 15, high = b->qh[j] >> (4 * half + k) & 1;
+      g->codes[32 * k + j] = (uint8_t)(low | high << 4);
+    }
   plain_k4_scales(b->scales, half, half_to_float(b->d), half_to_float(b->dmin), g);
 }
 
@@ -223,10 +227,11 @@ ALWAYS_INLINE void plain_q6_k(const uint8_t *row, size_t index, plain_group *g) 
   const block_q6_k *b = SUPER(block_q6_k, row, index);
   size_t half = index % 2;
   float d = half_to_float(b->d);
-  for (int i = 0; i < 128; i++) {
-    int low = b->ql[64 * half + i % 64] >> i / 64 * 4 & 15, high = b->qh[32 * half + i % 32] >> i / 32 * 2 & 3;
-    g->codes[i] = (uint8_t)(low | high << 4);
-  }
+  for (int k = 0; k < 4; k++)
+    for (int j = 0; j < 32; j++) {
+      int low = b->ql[64 * half + k % 2 * 32 + j] >> k / 2 * 4 & 15, high = b->qh[32 * half + j] >> 2 * k & 3;
+      g->codes[32 * k + j] = (uint8_t)(low | high << 4);
+    }
   for (int i = 0; i < 8; i++) g->scales[i % 2][i / 2] = d * (float)b->scales[8 * half + i];
 }
 
