@@ -24,7 +24,7 @@ public struct LowRankProduct {
 }
 
 extension ComputeEngine {
-  private static let rowsTogether = 32
+  private static let rowsTogether = 48
 
   /// Adds each low-rank product to its output: `reduced = scale * input A^T`, `output += reduced B^T`.
   public func addLowRank(_ products: [LowRankProduct], count: Int) {

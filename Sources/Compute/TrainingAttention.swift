@@ -6,8 +6,8 @@ import Glibc
 
 /// Attention of one model, and its working memory.
 public final class TrainingAttention {
-  /// Queries of a tile.
-  private static let tileHeight = 64
+  /// Queries of a tile: whole tiles of registers, and little more keys than the queries see.
+  private static let tileHeight = 48
 
   private let heads: Int
   private let group: Int
