@@ -7,9 +7,9 @@
 typedef int8_t bytes32 __attribute__((vector_size(32), aligned(1)));
 typedef int16_t shorts32 __attribute__((vector_size(64)));
 
-// CACHE_PEAK * 127 * HYPNOS_CHUNK is below 2^31: no sum over a chunk overflows. A span of a query's dimensions is
-// rounded at a time.
-enum { CACHE_PEAK = 32767, CACHE_BLOCK = 32, SPAN = 256, BLOCKS_TOGETHER = 2 };
+// A span of a query's dimensions is rounded at a time, and the weights of a few tiles: one large weight, as many models
+// give the first token, must not take the precision of all others. No sum comes near 2^31.
+enum { CACHE_PEAK = 32767, CACHE_BLOCK = 32, SPAN = 256, BLOCKS_TOGETHER = 2, TILES_ROUNDED = 4 };
 
 // Eight bits for `count` values of a block of up to 32, and their scale as it is stored.
 ALWAYS_INLINE uint16_t quantize_cached(const float *values, size_t count, int8_t codes[CACHE_BLOCK]) {
@@ -140,7 +140,7 @@ ALWAYS_INLINE void score_keys8(
 // of zero hides whatever scale stands at a position that is not seen.
 ALWAYS_INLINE float round_weights(
   const float *weights, const uint8_t *values, size_t size, size_t block, size_t first, size_t last, int32_t *pairs) {
-  float scaled[HYPNOS_CHUNK + HYPNOS_TILE];
+  float scaled[TILES_ROUNDED * HYPNOS_TILE];
   size_t tile_bytes = hypnos_tile_bytes(HYPNOS_CACHE_Q8, size);
   for (size_t t = first; t < last; t++) {
     floats weight = load(weights + t * HYPNOS_TILE);
@@ -151,11 +151,12 @@ ALWAYS_INLINE float round_weights(
   return round_to_pairs(scaled, (last - first + 1) / 2 * 2 * HYPNOS_TILE, pairs);
 }
 
-// Weighted sums of `vectors` times sixteen of the values' dimensions from `d` on, fewer at the end, for all queries.
+// Weighted sums of `vectors` times sixteen of the values' dimensions from `d` on, fewer at the end, for all queries, over
+// up to TILES_ROUNDED tiles; added to the outputs when `adds`.
 ALWAYS_INLINE void weigh_vectors8(
   int count, int vectors, const float *weights, size_t first, size_t last, const uint8_t *values, size_t size, size_t d,
-  float *outputs) {
-  int32_t pairs[BLOCKS_TOGETHER][HYPNOS_ATTEND_QUERIES][HYPNOS_CHUNK / 2];
+  float *outputs, int adds) {
+  int32_t pairs[BLOCKS_TOGETHER][HYPNOS_ATTEND_QUERIES][TILES_ROUNDED * HYPNOS_TILE / 2];
   float scales[BLOCKS_TOGETHER][HYPNOS_ATTEND_QUERIES];
   for (int b = 0; b < (vectors + 1) / 2; b++)
     for (int q = 0; q < count; q++)
@@ -176,21 +177,23 @@ ALWAYS_INLINE void weigh_vectors8(
     }
   for (int q = 0; q < count; q++)
     for (int v = 0; v < vectors; v++) {
-      floats sum = __builtin_convertvector(sums[q][v], floats) * splat(scales[v / 2][q]);
+      floats sum = __builtin_convertvector(sums[q][v], floats), scale = splat(scales[v / 2][q]);
       float *target = outputs + (size_t)q * size + d + 16 * (size_t)v;
-      if (rest < 16) store_part(target, sum, rest);
-      else store(target, sum);
+      if (rest < 16) store_part(target, fused(sum, scale, adds ? load_part(target, rest) : (floats){}), rest);
+      else store(target, fused(sum, scale, adds ? load(target) : (floats){}));
     }
 }
 
 ALWAYS_INLINE void weigh_values8(
   int count, const float *weights, size_t first, size_t last, const uint8_t *values, size_t size, float *outputs) {
-  size_t d = 0;
   int most = vectors_together(count);
-  _Pragma("clang loop unroll(full)") for (int together = 2 * BLOCKS_TOGETHER; together > 0; together /= 2)
-    for (; together <= most && d + 16 * (size_t)together <= size; d += 16 * (size_t)together)
-      weigh_vectors8(count, together, weights, first, last, values, size, d, outputs);
-  if (d < size) weigh_vectors8(count, 1, weights, first, last, values, size, d, outputs);
+  for (size_t t = first; t < last; t += TILES_ROUNDED) {
+    size_t d = 0, end = last - t < TILES_ROUNDED ? last : t + TILES_ROUNDED;
+    _Pragma("clang loop unroll(full)") for (int together = 2 * BLOCKS_TOGETHER; together > 0; together /= 2)
+      for (; together <= most && d + 16 * (size_t)together <= size; d += 16 * (size_t)together)
+        weigh_vectors8(count, together, weights, t, end, values, size, d, outputs, t > first);
+    if (d < size) weigh_vectors8(count, 1, weights, t, end, values, size, d, outputs, t > first);
+  }
 }
 
 #endif

@@ -46,7 +46,9 @@ import Testing
     return Array(ids[..<place]) + [216, 16738] + Array(ids[(place + 2)...])
   }
 
-  @Test(arguments: present) func idsLogitsAndGreedyText(reference: Reference) throws {
+  /// The bounds are those of the default cache; one of 8 bits may cost a thousandth more.
+  @Test(arguments: present, CacheFormat.allCases)
+  func idsLogitsAndGreedyText(reference: Reference, cache: CacheFormat) throws {
     let url = try #require(
       Bundle.module.url(forResource: "Fixtures/" + reference.fixture, withExtension: "jsonl"))
     let lines = try String(contentsOf: url, encoding: .utf8).split(separator: "\n")
@@ -54,7 +56,7 @@ import Testing
     #expect(prompts.count == 10)
     let kernels = KernelSet.available[0]
     let checkpoint = try Checkpoint(path: reference.path, kernels: kernels)
-    let model = Transformer(checkpoint, threads: 2)
+    let model = Transformer(checkpoint, threads: 2, cacheFormat: cache)
     var divergences: [Double] = []
     for prompt in prompts {
       let ids = checkpoint.tokenizer.encode(Array(prompt.prompt.utf8), parseSpecial: true)
@@ -68,7 +70,7 @@ import Testing
       try follow(prompt, model: model, store: store, from: logits[row: prompt.ids.count - 1])
     }
     let mean = divergences.reduce(0, +) / Double(divergences.count)
-    #expect(mean <= reference.divergence)
+    #expect(mean <= reference.divergence + (cache == .q8_0 ? 0.001 : 0))
   }
 
   /// The other kernel sets give the very bits of the best one, so what holds for it holds for them.
