@@ -66,14 +66,11 @@ ALWAYS_INLINE ints load_pairs_part(const uint8_t *p, size_t pairs) {
   return load_pairs(part);
 }
 
-// The bits of the largest magnitude in either.
-ALWAYS_INLINE ints larger(ints most, floats x) { return __builtin_elementwise_max(most, magnitude(x)); }
-
 // Rounds `count` values, a multiple of 32 with room for it, to pairs of 16-bit integers, and returns their scale: not
 // finite when a value is not.
 ALWAYS_INLINE float round_to_pairs(const float *values, size_t count, int32_t *pairs) {
   ints most = {};
-  for (size_t i = 0; i < count; i += 16) most = larger(most, load(values + i));
+  for (size_t i = 0; i < count; i += 16) most = __builtin_elementwise_max(most, magnitude(load(values + i)));
   int32_t largest = __builtin_reduce_max(most);
   float peak;
   memcpy(&peak, &largest, sizeof peak);

@@ -51,16 +51,9 @@ public final class FloatMatrix: @unchecked Sendable {
   public func largestColumn(row index: Int) -> Int {
     // A vocabulary is long and the largest value is wanted for every token: sixteen lanes find the value, and a
     // second pass its first place.
-    typealias Lanes = SIMD16<Float>
-    let values = UnsafeRawBufferPointer(start: row(index), count: width * MemoryLayout<Float>.stride)
-    let whole = width / Lanes.scalarCount * Lanes.scalarCount
-    var lanes = Lanes(repeating: -.infinity)
-    for column in stride(from: 0, to: whole, by: Lanes.scalarCount) {
-      let next = values.loadUnaligned(fromByteOffset: column * MemoryLayout<Float>.stride, as: Lanes.self)
-      lanes.replace(with: next, where: next .> lanes)
-    }
-    var largest = lanes.max()
-    for column in whole..<width { largest = max(largest, row(index)[column]) }
+    var lanes = SIMD16<Float>(repeating: -.infinity)
+    let rest = eachSixteen(row: index) { lanes.replace(with: $0, where: $0 .> lanes) }
+    let largest = rest.reduce(lanes.max()) { max($0, row(index)[$1]) }
     return UnsafeBufferPointer(start: row(index), count: width).firstIndex(of: largest) ?? 0
   }
 
@@ -75,16 +68,20 @@ public final class FloatMatrix: @unchecked Sendable {
 
   /// Whether every value of row `index` is finite.
   public func isFinite(row index: Int) -> Bool {
-    // Less itself a finite value is zero, any other NaN, which no sum loses: sixteen lanes at a time, as above.
-    typealias Lanes = SIMD16<Float>
+    // Less itself a finite value is zero, any other NaN, which no sum loses.
+    var sums = SIMD16<Float>.zero
+    let rest = eachSixteen(row: index) { sums += $0 - $0 }
+    return sums == .zero && rest.allSatisfy { row(index)[$0].isFinite }
+  }
+
+  /// Calls `body` for every sixteen neighbours of row `index`, and returns the columns that are left.
+  private func eachSixteen(row index: Int, _ body: (SIMD16<Float>) -> Void) -> Range<Int> {
     let values = UnsafeRawBufferPointer(start: row(index), count: width * MemoryLayout<Float>.stride)
-    let whole = width / Lanes.scalarCount * Lanes.scalarCount
-    var sums = Lanes.zero
-    for column in stride(from: 0, to: whole, by: Lanes.scalarCount) {
-      let next = values.loadUnaligned(fromByteOffset: column * MemoryLayout<Float>.stride, as: Lanes.self)
-      sums += next - next
+    let whole = width / 16 * 16
+    for column in stride(from: 0, to: whole, by: 16) {
+      body(values.loadUnaligned(fromByteOffset: column * MemoryLayout<Float>.stride, as: SIMD16<Float>.self))
     }
-    return sums == .zero && (whole..<width).allSatisfy { row(index)[$0].isFinite }
+    return whole..<width
   }
 
   func row(_ index: Int) -> UnsafeMutablePointer<Float> {

@@ -45,8 +45,14 @@ extension KeyValueStore {
     let half = piece.byteCount / 2
     var bytes = Array(UnsafeRawBufferPointer(start: keys, count: half))
     bytes += UnsafeRawBufferPointer(start: values, count: half)
-    for position in piece.positions.count..<Self.roundedToTiles(piece.positions.count) {
-      clear(position, keys: 0, values: half, in: &bytes)
+    let zeros = [Float](repeating: 0, count: headSize)
+    let table = KernelSet.available[0].table
+    bytes.withUnsafeMutableBytes { buffer in
+      guard let start = buffer.baseAddress else { return }
+      for position in piece.positions.count..<Self.roundedToTiles(piece.positions.count) {
+        table.pointee.store_key(format.number, zeros, headSize, position, start)
+        table.pointee.store_value(format.number, zeros, headSize, position, start + half)
+      }
     }
     return bytes
   }
@@ -62,27 +68,6 @@ extension KeyValueStore {
       memcpy(values, start + source.count / 2, source.count / 2)
     }
     return true
-  }
-
-  /// Zeroes what stands at `position` of the tiles of keys and of values that start at these offsets.
-  private func clear(_ position: Int, keys: Int, values: Int, in bytes: inout [UInt8]) {
-    let (tile, place) = position.quotientAndRemainder(dividingBy: Self.tileLength)
-    let start = tile * Self.tileLength * format.bytes(headSize: headSize)
-    func zero(_ offset: Int, _ count: Int) {
-      for index in 0..<count { bytes[start + offset + index] = 0 }
-    }
-    guard format == .q8_0 else {
-      for index in 0..<headSize { zero(keys + (index * Self.tileLength + place) * 2, 2) }
-      return zero(values + place * headSize * 2, headSize * 2)
-    }
-    for index in 0..<headSize {
-      zero(keys + index / 2 * 2 * Self.tileLength + 2 * place + index % 2, 1)
-      zero(values + (place / 2 * headSize + index) * 2 + place % 2, 1)
-    }
-    let scales = Self.tileLength * ((headSize + 1) / 2 * 2)
-    for block in 0..<(headSize + 31) / 32 {
-      for base in [keys, values] { zero(base + scales + (block * Self.tileLength + place) * 2, 2) }
-    }
   }
 
   private func pieceBytes(_ positions: Int) -> Int {
