@@ -81,11 +81,11 @@ static void multiply_add(
     for (size_t j = 0; j < n; j += BREADTH) {
       size_t breadth = n - j < BREADTH ? n - j : BREADTH, rest = breadth % 16;
       const float *right = b + p * b_row + j;
-      int sets = !adds && p == 0;
-      multiply_add_whole(m, breadth - rest, depth, left, a_row, a_step, right, b_row, c + j, c_row, !sets);
+      int adding = adds || p > 0;
+      multiply_add_whole(m, breadth - rest, depth, left, a_row, a_step, right, b_row, c + j, c_row, adding);
       if (rest) {
         size_t whole = breadth - rest;
-        multiply_add_rest(m, rest, depth, left, a_row, a_step, right + whole, b_row, c + j + whole, c_row, !sets);
+        multiply_add_rest(m, rest, depth, left, a_row, a_step, right + whole, b_row, c + j + whole, c_row, adding);
       }
     }
   }

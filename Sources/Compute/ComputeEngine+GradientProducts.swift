@@ -1,6 +1,6 @@
 // The matrix products of training that stay in float32: the low-rank terms forward and backward, and backward products
-// with weights that are floats themselves. All are sums in the order of the summed
-// index, so that neither threads nor tiles change a bit.
+// with weights that are floats themselves. All are sums in the order of the summed index, so that neither threads nor
+// tiles change a bit.
 import CKernels
 
 /// One low-rank term at work: what it is applied to, and where A x goes, which the backward pass needs again.
