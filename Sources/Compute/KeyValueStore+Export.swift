@@ -79,10 +79,8 @@ extension KeyValueStore {
   private static func roundedToTiles(_ count: Int) -> Int { (count + tileLength - 1) / tileLength * tileLength }
 
   private func place(_ piece: KeyValuePiece) -> (keys: UnsafeMutableRawPointer, values: UnsafeMutableRawPointer) {
-    let chunk = piece.positions.lowerBound / Self.chunkLength
-    return (
-      keys(layer: piece.layer, head: piece.head, chunk: chunk),
-      values(layer: piece.layer, head: piece.head, chunk: chunk)
-    )
+    let chunk = address(chunk: piece.positions.lowerBound / Self.chunkLength)
+    let head = number(layer: piece.layer, head: piece.head)
+    return (chunk.keys(head: head), chunk.values(head: head))
   }
 }

@@ -82,30 +82,40 @@ public final class KeyValueStore {
   /// Bytes that `positions` positions take.
   public func bytes(positions: Int) -> Int { 2 * layers * heads * positions * format.bytes(headSize: headSize) }
 
-  /// The keys of one head in chunk `index`, in tiles as the attention kernel reads them.
-  func keys(layer: Int, head: Int, chunk index: Int) -> UnsafeMutableRawPointer {
-    chunks[index].keys(head: number(layer, head))
-  }
+  /// Where chunk `index` lies, until the cache is reserved from again or ends.
+  func address(chunk index: Int) -> ChunkAddress { chunks[index].address }
 
-  /// The values of one head in chunk `index`, in tiles likewise.
-  func values(layer: Int, head: Int, chunk index: Int) -> UnsafeMutableRawPointer {
-    chunks[index].values(head: number(layer, head))
-  }
-
-  private func number(_ layer: Int, _ head: Int) -> Int {
+  /// The number of a head among those of all layers.
+  func number(layer: Int, head: Int) -> Int {
     precondition(layer >= 0 && layer < layers && head >= 0 && head < heads, "a head of the cache")
     return layer * heads + head
   }
 }
 
+/// Where a chunk lies: numbers only, so that threads need not count references to the same cache.
+struct ChunkAddress {
+  fileprivate let base: UnsafeMutableRawPointer
+  /// Heads of all layers together.
+  fileprivate let heads: Int
+  /// Bytes of a head's keys, or of its values.
+  fileprivate let headBytes: Int
+
+  /// The keys of head `number` of those of all layers, in tiles as the attention kernel reads them.
+  func keys(head number: Int) -> UnsafeMutableRawPointer {
+    precondition(number >= 0 && number < heads, "a head of the cache")
+    return base + number * 2 * headBytes
+  }
+
+  /// Its values, in tiles likewise.
+  func values(head number: Int) -> UnsafeMutableRawPointer { keys(head: number) + headBytes }
+}
+
 /// 256 positions of every head of every layer: head after head, first its keys, then its values, both in the tiles of
 /// sixteen positions that the attention kernel reads.
 private final class KeyValueChunk {
-  private let base: UnsafeMutableRawPointer
-  private let heads: Int
+  let address: ChunkAddress
   private let bytesPerPosition: Int
-  private var headBytes: Int { KeyValueStore.chunkLength * bytesPerPosition }
-  private var byteCount: Int { heads * 2 * headBytes }
+  var byteCount: Int { address.heads * 2 * address.headBytes }
 
   /// Room for `heads` heads; pages take memory as they are written.
   init?(heads: Int, bytesPerPosition: Int) {
@@ -119,28 +129,24 @@ private final class KeyValueChunk {
     guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, -1, 0), memory != MAP_FAILED else {
       return nil
     }
-    base = memory
-    self.heads = heads
+    address = ChunkAddress(base: memory, heads: heads, headBytes: KeyValueStore.chunkLength * bytesPerPosition)
     self.bytesPerPosition = bytesPerPosition
   }
 
   /// Lets the system back the chunk with large pages, which long pasts are read faster from. A short past is spread
   /// thinly over its first chunk and would only take more memory.
-  func preferLargePages() { madvise(base, byteCount, MADV_HUGEPAGE) }
+  func preferLargePages() { madvise(address.base, byteCount, MADV_HUGEPAGE) }
 
-  deinit { munmap(base, byteCount) }
-
-  func keys(head: Int) -> UnsafeMutableRawPointer { base + head * 2 * headBytes }
-  func values(head: Int) -> UnsafeMutableRawPointer { keys(head: head) + headBytes }
+  deinit { munmap(address.base, byteCount) }
 
   /// A chunk with the first `positions` positions of this one; nil when the system refuses the memory.
   func copy(positions: Int) -> KeyValueChunk? {
-    guard let copy = KeyValueChunk(heads: heads, bytesPerPosition: bytesPerPosition) else { return nil }
+    guard let copy = KeyValueChunk(heads: address.heads, bytesPerPosition: bytesPerPosition) else { return nil }
     let tile = Int(HYPNOS_TILE)
     let bytes = (positions + tile - 1) / tile * tile * bytesPerPosition
-    for head in 0..<heads {
-      copy.keys(head: head).copyMemory(from: keys(head: head), byteCount: bytes)
-      copy.values(head: head).copyMemory(from: values(head: head), byteCount: bytes)
+    for head in 0..<address.heads {
+      copy.address.keys(head: head).copyMemory(from: address.keys(head: head), byteCount: bytes)
+      copy.address.values(head: head).copyMemory(from: address.values(head: head), byteCount: bytes)
     }
     return copy
   }

@@ -101,21 +101,21 @@ public final class Transformer {
     }
     if memory.rows < batch.count { memory = WorkingMemory(rows: batch.count, parameters) }
     embed(batch)
-    var places = batch.map(\.place)
+    var plans = LayerPlans(batch.map(\.place), parameters)
     var previous: LayerWeights?
     for (index, layer) in checkpoint.weights.layers.enumerated() {
       let update = updates.isEmpty ? nil : updates[index]
-      projectAndStore(layer, after: previous, index: index, places: places, adding: update)
+      projectAndStore(layer, after: previous, index: index, plan: plans[index], adding: update)
       if index == parameters.layers - 1 {
         // Nobody looks at the other rows any more.
-        keep(logitRows, &places)
-        guard !places.isEmpty else { break }
+        guard !logitRows.isEmpty else { return logitMemory }
+        if logitRows.count < batch.count { plans = keep(logitRows, of: batch) }
       }
-      attend(layer, index: index, places: places, adding: update)
-      feedForward(layer, count: places.count, adding: update)
+      attend(layer, index: index, plan: plans[index], adding: update)
+      feedForward(layer, count: plans[index].rowCount, adding: update)
       previous = layer
     }
-    return try logits(count: places.count, after: previous)
+    return try logits(count: logitRows.count, after: previous)
   }
 
   private func embed(_ batch: [BatchRow]) {
@@ -131,15 +131,14 @@ public final class Transformer {
 
   /// Queries, and the keys and values that go to the cache. `previous` is the layer whose output is still to be added.
   private func projectAndStore(
-    _ layer: LayerWeights, after previous: LayerWeights?, index: Int, places: [CachePosition],
-    adding update: LayerUpdates?
+    _ layer: LayerWeights, after previous: LayerWeights?, index: Int, plan: AttentionPlan, adding update: LayerUpdates?
   ) {
     let m = memory
     // What a row needs of the layers is looked up once: a layer copied for every row counts all its references.
     let (isFirst, outputNorm, norm) = (previous == nil, previous?.feedForwardOutputNorm, layer.attentionNorm)
     engine.multiply(
       [Product(layer.query, into: m.queries), Product(layer.key, into: m.keys), Product(layer.value, into: m.values)],
-      input: m.normalized, count: places.count, adding: update?.attention
+      input: m.normalized, count: plan.rowCount, adding: update?.attention
     ) { row in
       if !isFirst { addDelta(norm: outputNorm, row: row) }
       normalize(m.residual, norm, into: m.normalized, row: row)
@@ -148,32 +147,30 @@ public final class Transformer {
     let pairing = parameters.architecture.rotaryPairing
     let biases = [(layer.queryBias, m.queries), (layer.keyBias, m.keys), (layer.valueBias, m.values)]
     let heads = [(layer.queryNorm, m.queries), (layer.keyNorm, m.keys)]
-    engine.eachRow(places.count) { row in
+    engine.eachRow(plan.rowCount) { row in
       for case (let bias?, let matrix) in biases { engine.addBias(bias, to: matrix, row: row) }
       for (norm, matrix) in heads {
         if let norm { engine.normalizeHeads(matrix, weights: norm, epsilon: parameters.epsilon, row: row) }
         engine.rotate(matrix, headSize: parameters.headSize, angles: angles, pairing: pairing, row: row)
       }
-      engine.store(keys: m.keys, values: m.values, row: row, layer: index, at: places[row])
+      engine.store(keys: m.keys, values: m.values, row: row, layer: index, plan: plan)
     }
   }
 
-  /// Moves the rows whose logits are wanted to the front.
-  private func keep(_ rows: [Int], _ places: inout [CachePosition]) {
+  /// Moves the rows whose logits are wanted to the front and plans for them.
+  private func keep(_ rows: [Int], of batch: [BatchRow]) -> LayerPlans {
     for (target, row) in rows.enumerated() {
       memory.residual.copyRow(row, to: target, of: memory.residual)
       memory.queries.copyRow(row, to: target, of: memory.queries)
     }
-    places = rows.map { places[$0] }
+    return LayerPlans(rows.map { batch[$0].place }, parameters)
   }
 
-  private func attend(_ layer: LayerWeights, index: Int, places: [CachePosition], adding update: LayerUpdates?) {
+  private func attend(_ layer: LayerWeights, index: Int, plan: AttentionPlan, adding update: LayerUpdates?) {
     let m = memory
-    engine.attend(
-      queries: m.queries, layer: index, at: places, scale: parameters.attentionScale,
-      window: parameters.isLocal(layer: index) ? parameters.slidingWindow : nil, into: m.attended)
+    engine.attend(queries: m.queries, layer: index, plan: plan, scale: parameters.attentionScale, into: m.attended)
     engine.multiply(
-      [Product(layer.output, into: m.delta)], input: m.attended, count: places.count, adding: update?.output)
+      [Product(layer.output, into: m.delta)], input: m.attended, count: plan.rowCount, adding: update?.output)
   }
 
   private func feedForward(_ layer: LayerWeights, count: Int, adding update: LayerUpdates?) {
@@ -202,7 +199,6 @@ public final class Transformer {
   }
 
   private func logits(count: Int, after previous: LayerWeights?) throws(ModelError) -> FloatMatrix {
-    guard count > 0 else { return logitMemory }
     let (m, head, norm) = (memory, checkpoint.weights.head, checkpoint.weights.outputNorm)
     let (isFirst, outputNorm) = (previous == nil, previous?.feedForwardOutputNorm)
     if logitMemory.rows < count { logitMemory = FloatMatrix(rows: count, width: head.rows) }
@@ -210,11 +206,26 @@ public final class Transformer {
       if !isFirst { addDelta(norm: outputNorm, row: row) }
       normalize(m.residual, norm, into: m.normalized, row: row)
     }
-    for row in 0..<count where !m.residual.isFinite(row: row) || !logitMemory.isFinite(row: row) {
-      throw checkpoint.explainNotFinite()
-    }
+    let areFinite = engine.pool.map(count) { row in m.residual.isFinite(row: row) && logitMemory.isFinite(row: row) }
+    guard areFinite.allSatisfy({ $0 }) else { throw checkpoint.explainNotFinite() }
     return logitMemory
   }
+}
+
+/// How a batch attends in each layer.
+private struct LayerPlans {
+  private let global: AttentionPlan
+  private let local: AttentionPlan?
+  private let parameters: Hyperparameters
+
+  init(_ places: [CachePosition], _ parameters: Hyperparameters) {
+    self.parameters = parameters
+    let group = parameters.heads / parameters.keyValueHeads
+    global = AttentionPlan(places, group: group, window: nil)
+    local = parameters.slidingWindow.map { AttentionPlan(places, group: group, window: $0) }
+  }
+
+  subscript(layer: Int) -> AttentionPlan { parameters.isLocal(layer: layer) ? local ?? global : global }
 }
 
 /// Frequencies of the rotary embedding and the magnitude of its cosines and sines.

@@ -22,8 +22,8 @@ import Testing
         row[row: 0] = (0..<row.width).map { _ in random.float(-2...2) }
         values[row: 0] = (0..<row.width).map { _ in random.float(-2...2) }
         #expect(store.reserve(position))
-        engine.store(
-          keys: row, values: values, row: 0, layer: layer, at: CachePosition(store: store, position: position))
+        let plan = AttentionPlan([CachePosition(store: store, position: position)], group: 1, window: nil)
+        engine.store(keys: row, values: values, row: 0, layer: layer, plan: plan)
       }
     }
     return store
@@ -43,10 +43,9 @@ import Testing
     let queries = FloatMatrix(rows: 1, width: Self.heads * Self.size)
     queries[row: 0] = (0..<queries.width).map { Float($0 % 7) - 3 }
     let output = FloatMatrix(rows: 1, width: queries.width)
+    let plan = AttentionPlan([CachePosition(store: store, position: position)], group: 1, window: nil)
     return (0..<Self.layers).map { layer in
-      engine.attend(
-        queries: queries, layer: layer, at: [CachePosition(store: store, position: position)], scale: 0.3,
-        window: nil, into: output)
+      engine.attend(queries: queries, layer: layer, plan: plan, scale: 0.3, into: output)
       return output[row: 0]
     }
   }

@@ -190,6 +190,11 @@ static inline void hypnos_pause(void) {
 #endif
 }
 
+// Fetches what lies there towards the second-level cache.
+static inline void hypnos_fetch(const void *from, size_t bytes) {
+  for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch((const char *)from + line, 0, 2);
+}
+
 // The tables this processor and operating system can run, best first; null after the last.
 const hypnos_kernels *hypnos_available_kernels(size_t index);
 

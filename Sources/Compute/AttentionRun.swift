@@ -1,63 +1,17 @@
-// One piece of attention: a tile of queries over one key/value head, chunk of the cache after chunk. The partial
-// results of the chunks are merged in their order, so that it does not matter which thread computed which.
+// The attention of one layer, piece by piece: a tile of queries over one key/value head, chunk of the cache after chunk.
+// The partial results of the chunks are merged in their order, so that it does not matter which thread computed which.
 import CKernels
 
-/// One tile's attention over one key/value head.
-struct AttentionItem {
-  let tile: AttentionTile
-  let head: Int
-  let group: Int
-  let size: Int
-  let layer: Int
-  let scale: Float
-  let store: KeyValueStore
-  /// The positions each of the tile's rows sees.
-  private let seen: [Range<Int>]
-  /// The chunks of the cache in which any row sees something.
-  let chunks: Range<Int>
-
-  init(
-    tile: AttentionTile, head: Int, group: Int, size: Int, layer: Int, scale: Float, window: Int?,
-    positions: [CachePosition]
-  ) {
-    (self.tile, self.head, self.group, self.size) = (tile, head, group, size)
-    (self.layer, self.scale) = (layer, scale)
-    store = positions[tile.rows.lowerBound].store
-    seen = tile.rows.map { row in
-      let position = positions[row].position
-      return (window.map { max(0, position + 1 - $0) } ?? 0)..<position + 1
-    }
-    let chunk = Int(HYPNOS_CHUNK)
-    let first = seen.reduce(Int.max) { min($0, $1.lowerBound) } / chunk
-    let last = (seen.reduce(0) { max($0, $1.upperBound) } + chunk - 1) / chunk
-    chunks = first..<max(first, last)
-  }
-
-  /// Queries of the tile.
-  var count: Int { tile.rows.count * tile.heads.count }
-
-  /// The positions within the chunk that starts at `start` which `query` sees.
-  func visible(query: Int, start: Int) -> Range<Int32> {
-    let (range, chunk) = (seen[query / tile.heads.count], Int(HYPNOS_CHUNK))
-    let last = Int32(min(max(range.upperBound - start, 0), chunk))
-    return min(Int32(min(max(range.lowerBound - start, 0), chunk)), last)..<last
-  }
-
-  /// Where `query` stands in the matrices of queries and outputs.
-  func offset(_ query: Int) -> (row: Int, column: Int) {
-    let row = tile.rows.lowerBound + query / tile.heads.count
-    let queryHead = head * group + tile.heads.lowerBound + query % tile.heads.count
-    return (row, queryHead * size)
-  }
-}
-
-/// What the items of one call share: where queries come from, where outputs go, and how scratch is laid out.
+/// What the items of one layer share: their plan, where queries come from, where outputs go, how scratch is laid out.
 struct AttentionRun: @unchecked Sendable {
   let table: UnsafePointer<hypnos_kernels>
+  let plan: AttentionPlan
+  let layer: Int
+  let scale: Float
   let queries: FloatMatrix
   let output: FloatMatrix
-  let size: Int
 
+  private var size: Int { plan.size }
   private var most: Int { Int(HYPNOS_ATTEND_QUERIES) }
   /// A partial result: the outputs [query][size] of a chunk or of all chunks so far, not divided, then each query's
   /// maximum and its sum of exponentials.
@@ -67,13 +21,25 @@ struct AttentionRun: @unchecked Sendable {
   /// Floats of scratch, whole cache lines: two partial results, scores, the packed queries.
   var scratchWidth: Int { (2 * partialWidth + scoreWidth + most * size + 15) / 16 * 16 }
 
+  /// Fetches what `item` will read, if nobody else reads it before: a single row's past. Only its first chunk; the
+  /// processor foresees the rest.
+  func fetch(_ item: AttentionItem) {
+    guard item.tile.rows.count == 1 else { return }
+    let chunk = plan.chunks[item.tile.firstChunk]
+    let head = layer * plan.heads + item.head
+    let seen = plan.visible(0, of: item.tile, chunk: item.tile.chunks.lowerBound)
+    let bytes = Int(seen.upperBound) * plan.format.bytes(headSize: size)
+    hypnos_fetch(chunk.keys(head: head), bytes)
+    hypnos_fetch(chunk.values(head: head), bytes)
+  }
+
   /// All of one item.
   func attend(_ item: AttentionItem, scratch: UnsafeMutablePointer<Float>) {
     begin(item, scratch: scratch)
     let queries = pack(item, scratch: scratch)
     let partial = scratch + scoreWidth + partialWidth
     withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * most) { bounds in
-      for chunk in item.chunks {
+      for chunk in item.tile.chunks {
         compute(
           call(item, chunk: chunk, queries: queries, bounds: bounds.baseAddress!, into: partial), scores: scratch)
         merge(partial, of: item, scratch: scratch)
@@ -88,14 +54,15 @@ struct AttentionRun: @unchecked Sendable {
     _ item: AttentionItem, chunk: Int, queries: UnsafePointer<Float>, bounds: UnsafeMutablePointer<Int32>,
     into partial: UnsafeMutablePointer<Float>
   ) -> ChunkCall {
-    for query in 0..<item.count {
-      let visible = item.visible(query: query, start: chunk * Int(HYPNOS_CHUNK))
+    for query in 0..<item.tile.count {
+      let visible = plan.visible(query, of: item.tile, chunk: chunk)
       (bounds[query], bounds[most + query]) = (visible.lowerBound, visible.upperBound)
     }
+    let address = plan.chunks[item.tile.firstChunk + chunk - item.tile.chunks.lowerBound]
+    let head = layer * plan.heads + item.head
     return ChunkCall(
-      format: item.store.format.number, queries: queries, count: item.count,
-      keys: item.store.keys(layer: item.layer, head: item.head, chunk: chunk),
-      values: item.store.values(layer: item.layer, head: item.head, chunk: chunk), bounds: bounds, partial: partial)
+      format: plan.format.number, queries: queries, count: item.tile.count, keys: address.keys(head: head),
+      values: address.values(head: head), bounds: bounds, partial: partial)
   }
 
   /// The same with the bounds in `row`, behind the partial result that is to come there.
@@ -117,8 +84,9 @@ struct AttentionRun: @unchecked Sendable {
   /// Makes the result so far one of nothing seen.
   func begin(_ item: AttentionItem, scratch: UnsafeMutablePointer<Float>) {
     let total = scratch + scoreWidth
-    total.update(repeating: 0, count: partialWidth)
-    (total + most * size).update(repeating: -.infinity, count: item.count)
+    total.update(repeating: 0, count: item.tile.count * size)
+    (total + most * size).update(repeating: -.infinity, count: item.tile.count)
+    (total + most * (size + 1)).update(repeating: 0, count: item.tile.count)
   }
 
   /// Merges the next chunk's partial result into the result so far.
@@ -128,7 +96,7 @@ struct AttentionRun: @unchecked Sendable {
     let total = scratch + scoreWidth
     let (maxima, chunkMaxima) = (total + most * size, partial + most * size)
     // A query that sees nothing of a chunk has no sum.
-    for query in 0..<item.count where chunkMaxima[most + query] != 0 {
+    for query in 0..<item.tile.count where chunkMaxima[most + query] != 0 {
       table.pointee.merge(
         maxima + query, maxima + most + query, total + query * size, chunkMaxima[query], chunkMaxima[most + query],
         partial + query * size, size)
@@ -139,28 +107,33 @@ struct AttentionRun: @unchecked Sendable {
   func finish(_ item: AttentionItem, scratch: UnsafeMutablePointer<Float>) {
     let total = scratch + scoreWidth
     let sums = total + most * (size + 1)
-    for query in 0..<item.count {
-      let (row, column) = item.offset(query)
-      let target = output.row(row) + column
-      target.update(from: total + query * size, count: size)
-      table.pointee.scale(target, 1 / sums[query], size)
+    for query in 0..<item.tile.count {
+      table.pointee.scale(total + query * size, 1 / sums[query], size)
+      place(query, of: item, in: output).update(from: total + query * size, count: size)
     }
   }
 
   /// The item's queries, scaled and one behind the other, in their place of the scratch.
   func pack(_ item: AttentionItem, scratch: UnsafeMutablePointer<Float>) -> UnsafePointer<Float> {
     let packed = scratch + scoreWidth + 2 * partialWidth
-    for query in 0..<item.count {
-      let (row, column) = item.offset(query)
-      (packed + query * size).update(from: queries.row(row) + column, count: size)
+    for query in 0..<item.tile.count {
+      (packed + query * size).update(from: place(query, of: item, in: queries), count: size)
     }
-    table.pointee.scale(packed, item.scale, item.count * size)
+    table.pointee.scale(packed, scale, item.tile.count * size)
     return UnsafePointer(packed)
+  }
+
+  /// Where `query` of an item stands in the queries or the outputs, [rows, query heads * size].
+  private func place(
+    _ query: Int, of item: AttentionItem, in matrix: FloatMatrix
+  ) -> UnsafeMutablePointer<Float> {
+    let (row, head) = query.quotientAndRemainder(dividingBy: item.tile.heads.count)
+    let queryHead = item.head * plan.group + item.tile.heads.lowerBound + head
+    return matrix.row(item.tile.rows.lowerBound + row) + queryHead * size
   }
 }
 
-/// One chunk of one item as the kernel is called for it: addresses and sizes only, so that threads need not count
-/// references to the same cache.
+/// One chunk of one item as the kernel is called for it.
 struct ChunkCall {
   let format: Int32
   let queries: UnsafePointer<Float>

@@ -1,0 +1,126 @@
+// Which queries of a batch are taken together and what of the caches they see. It is the same for all layers with one
+// window, so it is worked out once for a forward pass, and as addresses: threads that count references to the same
+// caches wait for each other.
+import CKernels
+
+/// Where one row of a batch stands: in which cache, and at which position.
+public struct CachePosition {
+  /// The cache of its sequence.
+  public let store: KeyValueStore
+  /// Its position in the sequence, from 0.
+  public let position: Int
+
+  /// A row at `position` of the sequence in `store`.
+  public init(store: KeyValueStore, position: Int) {
+    self.store = store
+    self.position = position
+  }
+}
+
+/// How the rows of a batch attend, each to its own past.
+///
+/// It holds for caches as they are: reserving a position of one of them ends it.
+public final class AttentionPlan {
+  /// The batch's rows, which keep their caches.
+  private let positions: [CachePosition]
+  /// Key/value heads of a layer.
+  let heads: Int
+  /// Values in a head.
+  let size: Int
+  /// Query heads for each key/value head.
+  let group: Int
+  let format: CacheFormat
+  /// For each row the chunk its own key and value lie in.
+  let own: [ChunkAddress]
+  /// For each row the positions it sees; its own is the last.
+  let seen: [Range<Int>]
+  let tiles: [AttentionTile]
+  /// The chunks that the tiles see, tile after tile.
+  let chunks: [ChunkAddress]
+
+  /// The plan for rows at `positions`, one or more of caches of one shape, reserved up to there. Each row has `group`
+  /// query heads for each key/value head, and sees `window` positions, its own included; nil for all.
+  public init(_ positions: [CachePosition], group: Int, window: Int?) {
+    precondition(!positions.isEmpty && group > 0, "rows and their heads")
+    let first = positions[0].store
+    self.positions = positions
+    (heads, size, format) = (first.heads, first.headSize, first.format)
+    self.group = group
+    own = positions.map { $0.store.address(chunk: $0.position / KeyValueStore.chunkLength) }
+    seen = positions.map { (window.map { [end = $0.position + 1] in max(0, end - $0) } ?? 0)..<$0.position + 1 }
+    tiles = AttentionTile.split(positions, seen: seen, group: group)
+    chunks = tiles.flatMap { tile in
+      tile.chunks.map { positions[tile.rows.lowerBound].store.address(chunk: $0) }
+    }
+  }
+
+  /// The batch's rows.
+  public var rowCount: Int { positions.count }
+
+  /// Tiles over each of the heads.
+  var itemCount: Int { tiles.count * heads }
+
+  /// Item `index`: the heads of a tile follow one another.
+  func item(_ index: Int) -> AttentionItem {
+    let (tile, head) = index.quotientAndRemainder(dividingBy: heads)
+    return AttentionItem(tile: tiles[tile], head: head)
+  }
+
+  /// The positions within chunk `chunk` which query `query` of `tile` sees.
+  func visible(_ query: Int, of tile: AttentionTile, chunk: Int) -> Range<Int32> {
+    let (range, length) = (seen[tile.rows.lowerBound + query / tile.heads.count], KeyValueStore.chunkLength)
+    let start = chunk * length
+    let last = Int32(min(max(range.upperBound - start, 0), length))
+    return min(Int32(min(max(range.lowerBound - start, 0), length)), last)..<last
+  }
+}
+
+/// Neighbouring rows of one sequence whose queries are taken together: `heads` of each row's group.
+struct AttentionTile {
+  let rows: Range<Int>
+  let heads: Range<Int>
+  /// The chunks of the cache in which any row sees something.
+  let chunks: Range<Int>
+  /// Where the first of them stands among the plan's.
+  let firstChunk: Int
+
+  /// Queries of the tile.
+  var count: Int { rows.count * heads.count }
+
+  /// Splits a batch into tiles of at most as many queries as the kernel takes.
+  static func split(_ positions: [CachePosition], seen: [Range<Int>], group: Int) -> [AttentionTile] {
+    let most = Int(HYPNOS_ATTEND_QUERIES)
+    let headRanges = stride(from: 0, to: group, by: most).map { $0..<min($0 + most, group) }
+    let rowsTogether = max(1, most / group)
+    var tiles: [AttentionTile] = []
+    var (start, chunkCount) = (0, 0)
+    while start < positions.count {
+      var end = start + 1
+      while end < positions.count, end - start < rowsTogether, positions[end].store === positions[start].store {
+        end += 1
+      }
+      let chunks = KeyValueStore.chunks(of: seen[start..<end])
+      for heads in headRanges {
+        tiles.append(AttentionTile(rows: start..<end, heads: heads, chunks: chunks, firstChunk: chunkCount))
+        chunkCount += chunks.count
+      }
+      start = end
+    }
+    return tiles
+  }
+}
+
+extension KeyValueStore {
+  /// The chunks in which the positions of `ranges` lie, none of which is empty.
+  fileprivate static func chunks(of ranges: ArraySlice<Range<Int>>) -> Range<Int> {
+    let first = ranges.reduce(Int.max) { min($0, $1.lowerBound) }
+    let last = ranges.reduce(0) { max($0, $1.upperBound) }
+    return first / chunkLength..<(last + chunkLength - 1) / chunkLength
+  }
+}
+
+/// One tile's attention over one key/value head.
+struct AttentionItem {
+  let tile: AttentionTile
+  let head: Int
+}
