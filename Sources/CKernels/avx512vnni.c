@@ -334,11 +334,14 @@ ALWAYS_INLINE void multiply_panel_as(
   float out[PANEL_COLUMNS][PANEL_ROWS]) {
   const hypnos_column_group *columns[PANEL_COLUMNS];
   for (int c = 0; c < count; c++) columns[c] = first + (size_t)c * p->groups;
+  const uint8_t *line = p->ahead, *due = line;
   for (size_t lane = 0; lane < 4; lane++) {
     __m512 sums[2][PANEL_COLUMNS];
     for (int c = 0; c < count; c++) sums[0][c] = sums[1][c] = _mm512_setzero_ps();
-    for (size_t g = 0; g < blocks_in_lane(p, lane); g++)
+    for (size_t g = 0; g < blocks_in_lane(p, lane); g++) {
+      line = fetch_lines(line, due += p->ahead_step);
       multiply_block(p, lane * p->groups + g, lane, shift, halves, minimum, columns, g, count, sums);
+    }
     for (int c = 0; c < count; c++)
       for (int i = 0; i < 2; i++) {
         __m512 before = lane ? _mm512_load_ps(out[c] + i * 16) : _mm512_setzero_ps();

@@ -10,17 +10,26 @@ typedef struct {
   uint8_t *codes;
   float *scales, *minima;
   size_t groups, blocks;
+  // What is to be fetched while columns are multiplied: from where on, and how many bytes for each block.
+  const uint8_t *ahead;
+  size_t ahead_step;
 } panel;
 
 ALWAYS_INLINE panel panel_in(void *scratch, size_t width) {
   size_t groups = (width + HYPNOS_GROUP - 1) / HYPNOS_GROUP;
   uint8_t *codes = scratch;
   float *scales = (float *)(codes + groups * 4 * 32 * PANEL_ROWS);
-  return (panel){codes, scales, scales + groups * 4 * 2 * PANEL_ROWS, groups, width / HYPNOS_BLOCK};
+  return (panel){codes, scales, scales + groups * 4 * 2 * PANEL_ROWS, groups, width / HYPNOS_BLOCK, scratch, 0};
 }
 
 // How many groups have a block at place `lane`.
 ALWAYS_INLINE size_t blocks_in_lane(const panel *p, size_t lane) { return (p->blocks + 3 - lane) / 4; }
+
+// Fetches the lines from `line` on that begin before `due`, and returns the first that does not.
+ALWAYS_INLINE const uint8_t *fetch_lines(const uint8_t *line, const uint8_t *due) {
+  for (; line < due; line += 64) _mm_prefetch((const char *)line, _MM_HINT_T1);
+  return line;
+}
 
 // Four rows' scales [block][row] go to their places from row `row` on.
 ALWAYS_INLINE void store_scales(floats scales, int half, size_t row, size_t index, size_t groups, float *out) {

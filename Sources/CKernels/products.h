@@ -11,10 +11,6 @@ enum { STREAM_ROWS = 4, STREAM_COLUMNS = 4, PREFETCH = 2048 };
 typedef void (*panel_function)(
   const panel *, int, const hypnos_column_group *, int, float[PANEL_COLUMNS][PANEL_ROWS]);
 
-ALWAYS_INLINE void prefetch_lines(const uint8_t *from, size_t bytes) {
-  for (size_t line = 0; line < bytes; line += 64) _mm_prefetch((const char *)from + line, _MM_HINT_T1);
-}
-
 // What lies `offset` bytes behind the start of rows that take `total`: behind their end it is what comes next.
 ALWAYS_INLINE const uint8_t *address_ahead(const uint8_t *rows, size_t total, const uint8_t *next, size_t offset) {
   return offset < total || !next ? rows + offset : next + (offset - total);
@@ -89,14 +85,16 @@ ALWAYS_INLINE void finish_rows(floats partial, size_t count, float *out) {
 }
 
 static void multiply_columns(
-  const panel *p, panel_function function, int shift, const hypnos_column_group *columns, size_t column_count,
-  size_t row_count, float *out, size_t out_stride) {
+  panel *p, panel_function function, int shift, const hypnos_column_group *columns, size_t column_count,
+  size_t row_count, float *out, size_t out_stride, const uint8_t *ahead, size_t ahead_bytes) {
   // As few tiles as possible, all of about the same breadth.
   size_t tiles = (column_count + PANEL_COLUMNS - 1) / PANEL_COLUMNS;
+  p->ahead_step = (ahead_bytes / tiles + p->blocks - 1) / p->blocks;
   for (size_t t = 0; t < tiles; t++) {
     size_t c = t * column_count / tiles;
     int count = (int)((t + 1) * column_count / tiles - c);
     _Alignas(64) float result[PANEL_COLUMNS][PANEL_ROWS];
+    p->ahead = ahead + t * p->blocks * p->ahead_step;
     function(p, shift, columns + c * p->groups, count, result);
     for (int i = 0; i < count; i++) {
       float *target = out + (c + (size_t)i) * out_stride;
@@ -133,17 +131,16 @@ static void multiply_columns(
         LOAD_GROUP(name, number, &tile, i, halves, minimum, &g) \
         size_t step_bytes = STREAM_ROWS * group_bytes; \
         size_t offset = (first + STREAM_ROWS) * row_bytes + PREFETCH + i * step_bytes; \
-        prefetch_lines(address_ahead(rows, row_count * row_bytes, next, offset), step_bytes); \
+        const uint8_t *ahead = address_ahead(rows, row_count * row_bytes, next, offset); \
+        fetch_lines(ahead, ahead + step_bytes); \
         stream_group(&g, shift, halves, minimum, bits, columns + i, groups, count, partial); \
       } \
       for (int c = 0; c < count; c++) finish_rows(partial[c], row_count - first, out + c * out_stride + first); \
     } \
   } \
   static void fill_panel_##name( \
-    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const panel *p, size_t first, \
-    const uint8_t *ahead) { \
+    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const panel *p, size_t first) { \
     size_t whole = width / HYPNOS_GROUP, tail = width % HYPNOS_GROUP / HYPNOS_BLOCK; \
-    size_t step_bytes = FILL_ROWS * (row_bytes / p->groups); \
     row_tile tiles[FILL_ROWS / 4]; \
     for (size_t t = 0; t < FILL_ROWS / 4; t++) tiles[t] = tile_from(rows, row_bytes, first + 4 * t, row_count); \
     for (size_t i = 0; i < p->groups; i++) { \
@@ -151,7 +148,6 @@ static void multiply_columns(
       for (size_t t = 0; t < FILL_ROWS / 4; t++) { \
         LOAD_GROUP(name, number, &tiles[t], i, halves, minimum, &g[t]) \
       } \
-      prefetch_lines(ahead + first * row_bytes + i * step_bytes, step_bytes); \
       store_group(g, halves, minimum, first, i, p); \
     } \
   } \
@@ -166,13 +162,14 @@ static void multiply_columns(
     } \
     panel p = panel_in(scratch, width); \
     panel_function function = PANEL_FOR(bits, halves, minimum); \
-    prefetch_lines(rows, (row_count < PANEL_ROWS ? row_count : PANEL_ROWS) * row_bytes); \
+    fetch_lines(rows, rows + (row_count < PANEL_ROWS ? row_count : PANEL_ROWS) * row_bytes); \
     for (size_t r = 0; r < row_count; r += PANEL_ROWS) { \
       size_t count = row_count - r < PANEL_ROWS ? row_count - r : PANEL_ROWS; \
       const uint8_t *ahead = address_ahead(rows, row_count * row_bytes, next, (r + count) * row_bytes); \
       for (size_t first = 0; first < count; first += FILL_ROWS) \
-        fill_panel_##name(rows + r * row_bytes, row_bytes, count, width, &p, first, ahead); \
-      multiply_columns(&p, function, shift, columns, column_count, count, out + r, out_stride); \
+        fill_panel_##name(rows + r * row_bytes, row_bytes, count, width, &p, first); \
+      multiply_columns( \
+        &p, function, shift, columns, column_count, count, out + r, out_stride, ahead, PANEL_ROWS * row_bytes); \
     } \
   }
 HYPNOS_QUANTIZED_FORMATS(FORMAT)
