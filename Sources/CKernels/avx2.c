@@ -343,11 +343,11 @@ ALWAYS_INLINE void multiply_block(
   __m256i ones = _mm256_set1_epi16(1);
   int steps = 8 / halves, additions = safe_additions(bits, halves);
   for (int h = 0; h < halves; h++) {
-    int part = halves == 2 ? h : 2;
+    int part = halves == 2 ? 1 + h : 0;
     __m256i dots[2][PANEL_COLUMNS];
     for (int c = 0; c < count; c++) {
       int offset = 0;
-      if (shift >= 0 && HAS_BIAS(bits)) offset = columns[c][group].negative_sums[part][lane] * (1 << shift);
+      if (shift >= 0 && HAS_BIAS(bits)) offset = columns[c][group].sums[part].negative[lane] * (1 << shift);
       dots[0][c] = dots[1][c] = _mm256_set1_epi32(offset);
     }
     for (int from = 0; from < steps; from += additions) {
@@ -377,7 +377,7 @@ ALWAYS_INLINE void multiply_block(
         sums[i][c] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots[i][c]), factor, sums[i][c]);
         if (minimum) {
           __m256 minima = _mm256_load_ps(p->minima + at + i * 8);
-          __m256 scaled = _mm256_set1_ps(columns[c][group].scaled_sums[part][lane]);
+          __m256 scaled = _mm256_set1_ps(columns[c][group].sums[part].scaled[lane]);
           sums[i][c] = _mm256_fnmadd_ps(minima, scaled, sums[i][c]);
         }
       }

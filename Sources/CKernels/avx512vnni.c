@@ -293,12 +293,12 @@ ALWAYS_INLINE void multiply_block(
   const panel *p, size_t position, size_t lane, int shift, int halves, int minimum,
   const hypnos_column_group *const columns[PANEL_COLUMNS], size_t group, int count, __m512 sums[2][PANEL_COLUMNS]) {
   for (int h = 0; h < halves; h++) {
-    int part = halves == 2 ? h : 2, steps = 8 / halves;
+    int part = halves == 2 ? 1 + h : 0, steps = 8 / halves;
     __m512i dots[2][PANEL_COLUMNS];
     for (int c = 0; c < count; c++) {
       __m512i start = _mm512_setzero_si512();
       if (shift >= 0)
-        start = _mm512_slli_epi32(_mm512_set1_epi32(columns[c][group].negative_sums[part][lane]), (unsigned)shift);
+        start = _mm512_slli_epi32(_mm512_set1_epi32(columns[c][group].sums[part].negative[lane]), (unsigned)shift);
       dots[0][c] = dots[1][c] = start;
     }
     const uint8_t *codes = p->codes + (position * 8 + (size_t)(h * steps)) * PANEL_ROWS * 4;
@@ -323,7 +323,7 @@ ALWAYS_INLINE void multiply_block(
         __m512 factor = _mm512_mul_ps(scales, _mm512_set1_ps(column->scales[lane]));
         sums[i][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[i][c]), factor, sums[i][c]);
         if (minimum)
-          sums[i][c] = _mm512_fnmadd_ps(minima, _mm512_set1_ps(column->scaled_sums[part][lane]), sums[i][c]);
+          sums[i][c] = _mm512_fnmadd_ps(minima, _mm512_set1_ps(column->sums[part].scaled[lane]), sums[i][c]);
       }
     }
   }

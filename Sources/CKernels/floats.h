@@ -155,15 +155,15 @@ ALWAYS_INLINE void quantize_group(const float *values, hypnos_column_group *grou
       whole[b] = nearest(parts[h][b] * splat(inverses[b]));
       *(bytes16 *)group->values[h][b] = __builtin_convertvector(whole[b], bytes16);
     }
-    sums[h] = sums_of_four(whole);
+    sums[1 + h] = sums_of_four(whole);
   }
-  sums[2] = sums[0] + sums[1];
+  sums[0] = sums[1] + sums[2];
   memcpy(group->scales, &scales, 16);
   for (int s = 0; s < 3; s++) {
     four_ints negative = -sums[s];
     four_floats scaled = scales * __builtin_convertvector(sums[s], four_floats);
-    memcpy(group->negative_sums[s], &negative, 16);
-    memcpy(group->scaled_sums[s], &scaled, 16);
+    memcpy(group->sums[s].negative, &negative, 16);
+    memcpy(group->sums[s].scaled, &scaled, 16);
   }
 }
 

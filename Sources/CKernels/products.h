@@ -67,10 +67,10 @@ ALWAYS_INLINE void stream_group(
     sum_rows(g, column, halves, bits, sums);
     floats scale = repeat_each(column->scales);
     for (int h = 0; h < halves; h++) {
-      int part = halves == 2 ? h : 2;
-      if (shift >= 0 && HAS_BIAS(bits)) sums[h] += repeat_each_int(column->negative_sums[part]) << shift;
+      int part = halves == 2 ? 1 + h : 0;
+      if (shift >= 0 && HAS_BIAS(bits)) sums[h] += repeat_each_int(column->sums[part].negative) << shift;
       partial[c] = fused(__builtin_convertvector(sums[h], floats), g->scales[h] * scale, partial[c]);
-      if (minimum) partial[c] = fused(-g->minima[h], repeat_each(column->scaled_sums[part]), partial[c]);
+      if (minimum) partial[c] = fused(-g->minima[h], repeat_each(column->sums[part].scaled), partial[c]);
     }
   }
 }

@@ -58,10 +58,10 @@ ALWAYS_INLINE void add_group(
     for (int h = 0; h < 2; h++) sums[h] = dot(g->codes + i * 32 + h * 16, column->values[h][i], 16);
     if (halves == 1) sums[0] += sums[1];
     for (int h = 0; h < halves; h++) {
-      int part = halves == 2 ? h : 2;
-      if (shift >= 0) sums[h] += column->negative_sums[part][i] * (1 << shift);
+      int part = halves == 2 ? 1 + h : 0;
+      if (shift >= 0) sums[h] += column->sums[part].negative[i] * (1 << shift);
       partial[i] = __builtin_fmaf((float)sums[h], g->scales[h][i] * column->scales[i], partial[i]);
-      if (minimum) partial[i] = __builtin_fmaf(-g->minima[h][i], column->scaled_sums[part][i], partial[i]);
+      if (minimum) partial[i] = __builtin_fmaf(-g->minima[h][i], column->sums[part].scaled[i], partial[i]);
     }
   }
 }

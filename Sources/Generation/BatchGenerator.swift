@@ -178,10 +178,10 @@ public final class BatchGenerator {
     guard !turns.isEmpty else { return [] }
     do {
       let logits = try forward(turns)
-      var row = 0
-      for turn in turns {
-        running[turn.index].take(turn, logits, from: row)
-        row += turn.logitRows
+      let ends = turns.indices.map { turns[...$0].reduce(0) { $0 + $1.logitRows } }
+      model.engine.pool.run(turns.count) { index, _ in
+        let turn = turns[index]
+        running[turn.index].take(turn, logits, from: ends[index] - turn.logitRows)
       }
       return []
     } catch {

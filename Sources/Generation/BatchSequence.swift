@@ -11,8 +11,8 @@ struct BatchTurn {
   let logitRows: Int
 }
 
-/// A prompt and its answer on their way.
-struct BatchSequence {
+/// A prompt and its answer on their way; a class, so that several can go on at once on different threads.
+final class BatchSequence {
   /// The number it was given.
   let ticket: Int
   /// The whole prompt.
@@ -40,7 +40,7 @@ struct BatchSequence {
   var unread: ArraySlice<Int32> { prompt[tokens.count...] }
 
   /// Takes in a turn that has been computed; its logits stand in `logits` from row `row` on.
-  mutating func take(_ turn: BatchTurn, _ logits: FloatMatrix, from row: Int) {
+  func take(_ turn: BatchTurn, _ logits: FloatMatrix, from row: Int) {
     tokens += turn.tokens
     guard turn.logitRows > 0 else { return }
     let kept = decoding.take(logits, from: row).kept

@@ -37,13 +37,16 @@ enum {
 
 // One group of a column, quantized to 8 bits in four blocks of 32 with a scale each; a column is its groups one
 // after another, its end filled up with zeros. The values stand in the order in which rows are unpacked: the first
-// sixteen of each of the four blocks, then the second sixteen. Index 0 of the sums is a block's first half, 1 its
-// second half, 2 the whole block; the integer sums are negated, for formats whose codes have a bias.
+// sixteen of each of the four blocks, then the second sixteen. Index 0 of the sums is the whole block, 1 its first half,
+// 2 its second half: what formats without halves need fills three cache lines. The integer sums are negated, for
+// formats whose codes have a bias.
 typedef struct {
   _Alignas(64) int8_t values[2][HYPNOS_GROUP_BLOCKS][16];
   float scales[HYPNOS_GROUP_BLOCKS];
-  int32_t negative_sums[3][HYPNOS_GROUP_BLOCKS];
-  float scaled_sums[3][HYPNOS_GROUP_BLOCKS];
+  struct {
+    int32_t negative[HYPNOS_GROUP_BLOCKS];
+    float scaled[HYPNOS_GROUP_BLOCKS];
+  } sums[3];
 } hypnos_column_group;
 
 // The bytes a quantized column of `width` values takes, a multiple of 64.

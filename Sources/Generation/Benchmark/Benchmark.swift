@@ -96,7 +96,7 @@ public final class Benchmark {
     for position in test.depth..<test.positions {
       let batch = rows.map { BatchRow(token: tokens[$0], store: stores[$0], position: position) }
       let logits = try model.forward(batch, logitRows: rows)
-      for row in rows { tokens[row] = Int32(logits.largestColumn(row: row)) }
+      tokens = model.engine.pool.map(rows.count) { Int32(logits.largestColumn(row: $0)) }
     }
   }
 
