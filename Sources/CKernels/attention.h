@@ -7,9 +7,18 @@
 // The most vectors of a value summed side by side, and the most tiles of keys, each of which is a stream from memory.
 enum { ATTEND_VECTORS = 8, SCORE_TILES = 4 };
 
-// How many positions ahead values are fetched to the second-level cache. Behind the last ones of a chunk the next
-// head's keys lie.
+// How many positions ahead values are fetched to the second-level cache; keys are by as many tiles as are read at once.
 enum { AHEAD = 32 };
+
+// The place of unit `index`, of `bytes` bytes, of those that end before `last`. Behind them come the first `count` of
+// what the thread reads next; where there is nothing to fetch it is `here`, which is being read anyway.
+ALWAYS_INLINE const uint8_t *unit_ahead(
+  const uint8_t *units, size_t index, size_t last, const void *next, size_t count, size_t bytes, const uint8_t *here) {
+  if (index < last) return units + index * bytes;
+  return index - last < count ? (const uint8_t *)next + (index - last) * bytes : here;
+}
+
+ALWAYS_INLINE size_t tiles_of(const hypnos_cache_part *part) { return (part->positions + HYPNOS_TILE - 1) / HYPNOS_TILE; }
 
 // How many vectors are summed side by side, so that the sums of all queries stay in registers and no sum waits for
 // itself.
@@ -57,29 +66,35 @@ static void store_key(int cache, const float *key, size_t size, size_t position,
   }
 }
 
-// Scores of `count` queries against `tiles` tiles of sixteen keys, side by side: the lanes are the keys.
+// Scores of `count` queries against `tiles` tiles of sixteen keys from `tile` on, side by side: the lanes are the keys.
 ALWAYS_INLINE void score_tiles(
-  int count, int tiles, const float *queries, size_t size, const uint8_t *keys, float *scores) {
+  int count, int tiles, const float *queries, size_t size, const uint8_t *keys, size_t tile, size_t last,
+  const hypnos_cache_part *next, float *scores) {
   floats sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
   size_t tile_bytes = hypnos_tile_bytes(HYPNOS_CACHE_F16, size);
+  const uint8_t *starts[SCORE_TILES], *ahead[SCORE_TILES];
+  for (size_t t = 0; t < (size_t)tiles; t++) {
+    starts[t] = keys + (tile + t) * tile_bytes;
+    ahead[t] = unit_ahead(keys, tile + t + (size_t)tiles, last, next->keys, tiles_of(next), tile_bytes, starts[t]);
+  }
   for (size_t d = 0; d < size; d++)
     for (int t = 0; t < tiles; t++) {
-      const uint8_t *key = keys + (size_t)t * tile_bytes + d * HYPNOS_TILE * 2;
-      __builtin_prefetch(key + (size_t)tiles * tile_bytes, 0, 2);
-      floats loaded = load_halves((const uint16_t *)key);
+      __builtin_prefetch(ahead[t] + d * HYPNOS_TILE * 2, 0, 2);
+      floats loaded = load_halves((const uint16_t *)(starts[t] + d * HYPNOS_TILE * 2));
       for (int q = 0; q < count; q++) sums[q][t] = fused(splat(queries[(size_t)q * size + d]), loaded, sums[q][t]);
     }
   for (int q = 0; q < count; q++)
-    for (int t = 0; t < tiles; t++) store(scores + q * HYPNOS_CHUNK + t * HYPNOS_TILE, sums[q][t]);
+    for (int t = 0; t < tiles; t++) store(scores + q * HYPNOS_CHUNK + ((int)tile + t) * HYPNOS_TILE, sums[q][t]);
 }
 
 // The scores of the tiles from `first` to `last`.
 ALWAYS_INLINE void score_keys(
-  int count, const float *queries, size_t size, const uint8_t *keys, size_t first, size_t last, float *scores) {
-  size_t tile = first, tile_bytes = hypnos_tile_bytes(HYPNOS_CACHE_F16, size);
+  int count, const float *queries, size_t size, const uint8_t *keys, size_t first, size_t last,
+  const hypnos_cache_part *next, float *scores) {
+  size_t tile = first;
   _Pragma("clang loop unroll(full)") for (int together = tiles_together(count); together > 0; together /= 2)
     for (; tile + (size_t)together <= last; tile += (size_t)together)
-      score_tiles(count, together, queries, size, keys + tile * tile_bytes, scores + tile * HYPNOS_TILE);
+      score_tiles(count, together, queries, size, keys, tile, last, next, scores);
 }
 
 // e to the x for a weight beside one of 1. What is too small to change a sum is zero: products of such weights would be
@@ -114,11 +129,12 @@ ALWAYS_INLINE void soften(float *scores, size_t tiles, int32_t first, int32_t la
 // Weighted sums of `vectors` times sixteen of the values' dimensions, from `d` on, for all queries.
 ALWAYS_INLINE void weigh_vectors(
   int count, int vectors, const float *weights, size_t from, size_t to, const uint16_t *values, size_t size, size_t d,
-  float *outputs) {
+  const hypnos_cache_part *next, float *outputs) {
   floats sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
   for (size_t t = from; t < to; t++) {
-    const uint16_t *ahead = values + (t + AHEAD) * size;
-    for (size_t line = 0; line < size; line += 32) __builtin_prefetch(ahead + line, 0, 2);
+    const uint8_t *ahead = unit_ahead(
+      (const uint8_t *)values, t + AHEAD, to, next->values, next->positions, 2 * size, (const uint8_t *)(values + t * size));
+    for (size_t line = 0; line < 2 * size; line += 64) __builtin_prefetch(ahead + line, 0, 2);
     for (int v = 0; v < vectors; v++) {
       floats loaded = load_halves(values + t * size + d + 16 * (size_t)v);
       for (int q = 0; q < count; q++) sums[q][v] = fused(splat(weights[q * HYPNOS_CHUNK + t]), loaded, sums[q][v]);
@@ -129,12 +145,13 @@ ALWAYS_INLINE void weigh_vectors(
 }
 
 ALWAYS_INLINE void weigh_values(
-  int count, const float *weights, size_t from, size_t to, const uint16_t *values, size_t size, float *outputs) {
+  int count, const float *weights, size_t from, size_t to, const uint16_t *values, size_t size,
+  const hypnos_cache_part *next, float *outputs) {
   size_t d = 0;
   // Half as many side by side where a head is too narrow for more: each pass reads all values.
   _Pragma("clang loop unroll(full)") for (int together = vectors_together(count); together > 0; together /= 2)
     for (; d + 16 * (size_t)together <= size; d += 16 * (size_t)together)
-      weigh_vectors(count, together, weights, from, to, values, size, d, outputs);
+      weigh_vectors(count, together, weights, from, to, values, size, d, next, outputs);
   for (; d < size; d++) {
     for (int q = 0; q < count; q++) {
       float sum = 0;
@@ -147,7 +164,8 @@ ALWAYS_INLINE void weigh_values(
 
 ALWAYS_INLINE void attend_as(
   int cache, int count, const float *queries, size_t size, const uint8_t *keys, const uint8_t *values,
-  const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch) {
+  const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch,
+  const hypnos_cache_part *next) {
   int32_t from = HYPNOS_CHUNK, to = 0;
   for (int q = 0; q < count; q++) {
     from = firsts[q] < from ? firsts[q] : from;
@@ -156,25 +174,28 @@ ALWAYS_INLINE void attend_as(
   if (to < from) to = from;
   size_t first = (size_t)from / HYPNOS_TILE, last = ((size_t)to + HYPNOS_TILE - 1) / HYPNOS_TILE;
   for (int q = 0; q < count; q++) memset(scratch + q * HYPNOS_CHUNK, 0, first * HYPNOS_TILE * sizeof(float));
-  if (cache == HYPNOS_CACHE_F16) score_keys(count, queries, size, keys, first, last, scratch);
-  else score_keys8(count, queries, size, keys, first, last, scratch);
+  if (cache == HYPNOS_CACHE_F16) score_keys(count, queries, size, keys, first, last, next, scratch);
+  else score_keys8(count, queries, size, keys, first, last, next, scratch);
   for (int q = 0; q < count; q++)
     soften(scratch + q * HYPNOS_CHUNK, last, firsts[q], lasts[q], maxima + q, sums + q);
   if (cache == HYPNOS_CACHE_F16)
-    weigh_values(count, scratch, (size_t)from, (size_t)to, (const uint16_t *)values, size, outputs);
-  else weigh_values8(count, scratch, first, last, values, size, outputs);
+    weigh_values(count, scratch, (size_t)from, (size_t)to, (const uint16_t *)values, size, next, outputs);
+  else weigh_values8(count, scratch, first, last, values, size, next, outputs);
 }
 
 static void attend(
   int cache, const float *queries, size_t query_count, size_t size, const void *keys, const void *values,
-  const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch) {
+  const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch,
+  const hypnos_cache_part *next) {
+  static const hypnos_cache_part nothing;
+  if (!next) next = &nothing;
 #define AS(N) \
   case N: \
     if (cache == HYPNOS_CACHE_F16) \
       attend_as( \
-        HYPNOS_CACHE_F16, N, queries, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch); \
+        HYPNOS_CACHE_F16, N, queries, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch, next); \
     else \
-      attend_as(HYPNOS_CACHE_Q8, N, queries, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch); \
+      attend_as(HYPNOS_CACHE_Q8, N, queries, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch, next); \
     break
   switch (query_count) {
     AS(1);

@@ -86,36 +86,41 @@ ALWAYS_INLINE float round_to_pairs(const float *values, size_t count, int32_t *p
 // from block `block` on: the lanes are the keys. They are added to what is there when `adds`.
 ALWAYS_INLINE void score_tiles8(
   int count, int tiles, const int32_t (*queries)[SPAN / 2], const float *query_scales, size_t block, size_t pairs,
-  size_t size, const uint8_t *keys, float *scores, int adds) {
+  size_t size, const uint8_t *keys, size_t tile, size_t last, const hypnos_cache_part *next, float *scores, int adds) {
   floats sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
   size_t tile_bytes = hypnos_tile_bytes(HYPNOS_CACHE_Q8, size);
+  const uint8_t *starts[SCORE_TILES], *ahead[SCORE_TILES];
+  for (size_t t = 0; t < (size_t)tiles; t++) {
+    starts[t] = keys + (tile + t) * tile_bytes;
+    ahead[t] = unit_ahead(keys, tile + t + (size_t)tiles, last, next->keys, tiles_of(next), tile_bytes, starts[t]);
+  }
   for (size_t from = 0; from < pairs; from += CACHE_BLOCK / 2, block++) {
     ints parts[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
     size_t to = pairs - from < CACHE_BLOCK / 2 ? pairs : from + CACHE_BLOCK / 2;
     for (size_t p = from; p < to; p++)
       for (int t = 0; t < tiles; t++) {
-        const uint8_t *key = keys + (size_t)t * tile_bytes + (block * CACHE_BLOCK + 2 * (p - from)) * HYPNOS_TILE;
-        __builtin_prefetch(key + (size_t)tiles * tile_bytes, 0, 2);
-        ints loaded = load_pairs(key);
+        size_t offset = (block * CACHE_BLOCK + 2 * (p - from)) * HYPNOS_TILE;
+        __builtin_prefetch(ahead[t] + offset, 0, 2);
+        ints loaded = load_pairs(starts[t] + offset);
         for (int q = 0; q < count; q++) parts[q][t] = add_pairs(parts[q][t], queries[q][p] - (ints){}, loaded);
       }
     for (int t = 0; t < tiles; t++) {
-      floats scale = load_halves(cached_scales(keys + (size_t)t * tile_bytes, size, block));
+      floats scale = load_halves(cached_scales(starts[t], size, block));
       for (int q = 0; q < count; q++)
         sums[q][t] = fused(__builtin_convertvector(parts[q][t], floats), scale, sums[q][t]);
     }
   }
   for (int q = 0; q < count; q++)
     for (int t = 0; t < tiles; t++) {
-      float *target = scores + q * HYPNOS_CHUNK + t * HYPNOS_TILE;
+      float *target = scores + q * HYPNOS_CHUNK + ((int)tile + t) * HYPNOS_TILE;
       store(target, fused(sums[q][t], splat(query_scales[q]), adds ? load(target) : (floats){}));
     }
 }
 
 // The scores of the tiles from `first` to `last`.
 ALWAYS_INLINE void score_keys8(
-  int count, const float *queries, size_t size, const uint8_t *keys, size_t first, size_t last, float *scores) {
-  size_t tile_bytes = hypnos_tile_bytes(HYPNOS_CACHE_Q8, size);
+  int count, const float *queries, size_t size, const uint8_t *keys, size_t first, size_t last,
+  const hypnos_cache_part *next, float *scores) {
   for (size_t from = 0; from < size; from += SPAN) {
     size_t width = size - from < SPAN ? size - from : SPAN, tile = first;
     int32_t pairs[HYPNOS_ATTEND_QUERIES][SPAN / 2];
@@ -129,7 +134,7 @@ ALWAYS_INLINE void score_keys8(
       for (; tile + (size_t)together <= last; tile += (size_t)together)
         score_tiles8(
           count, together, (const int32_t(*)[SPAN / 2])pairs, scales, from / CACHE_BLOCK, (width + 1) / 2, size,
-          keys + tile * tile_bytes, scores + tile * HYPNOS_TILE, from > 0);
+          keys, tile, last, next, scores, from > 0);
   }
 }
 
@@ -149,10 +154,10 @@ ALWAYS_INLINE float round_weights(
 }
 
 // Weighted sums of `vectors` times sixteen of the values' dimensions from `d` on, fewer at the end, for all queries, over
-// up to TILES_ROUNDED tiles; added to the outputs when `adds`.
+// up to TILES_ROUNDED tiles of those before `end`; added to the outputs when `adds`.
 ALWAYS_INLINE void weigh_vectors8(
-  int count, int vectors, const float *weights, size_t first, size_t last, const uint8_t *values, size_t size, size_t d,
-  float *outputs, int adds) {
+  int count, int vectors, const float *weights, size_t first, size_t last, size_t end, const uint8_t *values,
+  size_t size, size_t d, const hypnos_cache_part *next, float *outputs, int adds) {
   int32_t pairs[BLOCKS_TOGETHER][HYPNOS_ATTEND_QUERIES][TILES_ROUNDED * HYPNOS_TILE / 2];
   float scales[BLOCKS_TOGETHER][HYPNOS_ATTEND_QUERIES];
   for (int b = 0; b < (vectors + 1) / 2; b++)
@@ -161,17 +166,21 @@ ALWAYS_INLINE void weigh_vectors8(
         weights + q * HYPNOS_CHUNK, values, size, d / CACHE_BLOCK + (size_t)b, first, last, pairs[b][q]);
   ints sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
   size_t tile_bytes = hypnos_tile_bytes(HYPNOS_CACHE_Q8, size), rest = size - d;
-  for (size_t t = first; t < last; t++)
+  for (size_t t = first; t < last; t++) {
+    const uint8_t *tile = values + t * tile_bytes;
+    const uint8_t *ahead =
+      unit_ahead(values, t + AHEAD / HYPNOS_TILE, end, next->values, tiles_of(next), tile_bytes, tile);
     for (size_t p = 0; p < HYPNOS_TILE / 2; p++) {
-      const uint8_t *row = values + t * tile_bytes + 2 * (p * size + d);
-      size_t pair = (t - first) * (HYPNOS_TILE / 2) + p;
-      for (int line = 0; line < vectors; line += 2) __builtin_prefetch(row + AHEAD * size + 32 * line, 0, 2);
+      size_t offset = 2 * (p * size + d), pair = (t - first) * (HYPNOS_TILE / 2) + p;
+      const uint8_t *row = tile + offset;
+      for (int line = 0; line < vectors; line += 2) __builtin_prefetch(ahead + offset + 32 * line, 0, 2);
       for (int v = 0; v < vectors; v++) {
         ints loaded = rest < 16 ? load_pairs_part(row, rest) : load_pairs(row + 32 * v);
         for (int q = 0; q < count; q++)
           sums[q][v] = add_pairs(sums[q][v], pairs[v / 2][q][pair] - (ints){}, loaded);
       }
     }
+  }
   for (int q = 0; q < count; q++)
     for (int v = 0; v < vectors; v++) {
       floats sum = __builtin_convertvector(sums[q][v], floats), scale = splat(scales[v / 2][q]);
@@ -182,14 +191,15 @@ ALWAYS_INLINE void weigh_vectors8(
 }
 
 ALWAYS_INLINE void weigh_values8(
-  int count, const float *weights, size_t first, size_t last, const uint8_t *values, size_t size, float *outputs) {
+  int count, const float *weights, size_t first, size_t last, const uint8_t *values, size_t size,
+  const hypnos_cache_part *next, float *outputs) {
   int most = vectors_together(count);
   for (size_t t = first; t < last; t += TILES_ROUNDED) {
-    size_t d = 0, end = last - t < TILES_ROUNDED ? last : t + TILES_ROUNDED;
+    size_t d = 0, stop = last - t < TILES_ROUNDED ? last : t + TILES_ROUNDED;
     _Pragma("clang loop unroll(full)") for (int together = 2 * BLOCKS_TOGETHER; together > 0; together /= 2)
       for (; together <= most && d + 16 * (size_t)together <= size; d += 16 * (size_t)together)
-        weigh_vectors8(count, together, weights, t, end, values, size, d, outputs, t > first);
-    if (d < size) weigh_vectors8(count, 1, weights, t, end, values, size, d, outputs, t > first);
+        weigh_vectors8(count, together, weights, t, stop, last, values, size, d, next, outputs, t > first);
+    if (d < size) weigh_vectors8(count, 1, weights, t, stop, last, values, size, d, next, outputs, t > first);
   }
 }
 

@@ -21,31 +21,37 @@ struct AttentionRun: @unchecked Sendable {
   /// Floats of scratch, whole cache lines: two partial results, scores, the packed queries.
   var scratchWidth: Int { (2 * partialWidth + scoreWidth + most * size + 15) / 16 * 16 }
 
-  /// Fetches what `item` will read, if nobody else reads it before: a single row's past. Only its first chunk; the
-  /// processor foresees the rest.
-  func fetch(_ item: AttentionItem) {
-    guard item.tile.rows.count == 1 else { return }
-    let chunk = plan.chunks[item.tile.firstChunk]
-    let head = layer * plan.heads + item.head
-    let seen = plan.visible(0, of: item.tile, chunk: item.tile.chunks.lowerBound)
-    let bytes = Int(seen.upperBound) * plan.format.bytes(headSize: size)
-    hypnos_fetch(chunk.keys(head: head), bytes)
-    hypnos_fetch(chunk.values(head: head), bytes)
-  }
-
-  /// All of one item.
-  func attend(_ item: AttentionItem, scratch: UnsafeMutablePointer<Float>) {
+  /// All of one item. `next` is the item that this thread computes afterwards.
+  func attend(_ item: AttentionItem, next: AttentionItem?, scratch: UnsafeMutablePointer<Float>) {
     begin(item, scratch: scratch)
     let queries = pack(item, scratch: scratch)
     let partial = scratch + scoreWidth + partialWidth
     withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * most) { bounds in
       for chunk in item.tile.chunks {
+        let isLast = chunk + 1 == item.tile.chunks.upperBound
+        let following = isLast ? next.map { part(of: $0, chunk: $0.tile.chunks.lowerBound) } : part(of: item, chunk: chunk + 1)
         compute(
-          call(item, chunk: chunk, queries: queries, bounds: bounds.baseAddress!, into: partial), scores: scratch)
+          call(item, chunk: chunk, queries: queries, bounds: bounds.baseAddress!, into: partial), next: following,
+          scores: scratch)
         merge(partial, of: item, scratch: scratch)
       }
     }
     finish(item, scratch: scratch)
+  }
+
+  /// What of chunk `chunk` an item reads, from the start of a tile on.
+  func part(of item: AttentionItem, chunk: Int) -> hypnos_cache_part {
+    let (address, head) = address(of: item, chunk: chunk)
+    let first = Int(plan.visible(0, of: item.tile, chunk: chunk).lowerBound) / Int(HYPNOS_TILE) * Int(HYPNOS_TILE)
+    let last = Int(plan.visible(item.tile.count - 1, of: item.tile, chunk: chunk).upperBound)
+    let offset = first * plan.format.bytes(headSize: size)
+    return hypnos_cache_part(
+      keys: address.keys(head: head) + offset, values: address.values(head: head) + offset,
+      positions: max(last - first, 0))
+  }
+
+  private func address(of item: AttentionItem, chunk: Int) -> (chunk: ChunkAddress, head: Int) {
+    (plan.chunks[item.tile.firstChunk + chunk - item.tile.chunks.lowerBound], layer * plan.heads + item.head)
   }
 
   /// The call for one chunk of an item whose packed queries are `queries`; its bounds are written to `bounds`, room for
@@ -58,8 +64,7 @@ struct AttentionRun: @unchecked Sendable {
       let visible = plan.visible(query, of: item.tile, chunk: chunk)
       (bounds[query], bounds[most + query]) = (visible.lowerBound, visible.upperBound)
     }
-    let address = plan.chunks[item.tile.firstChunk + chunk - item.tile.chunks.lowerBound]
-    let head = layer * plan.heads + item.head
+    let (address, head) = address(of: item, chunk: chunk)
     return ChunkCall(
       format: plan.format.number, queries: queries, count: item.tile.count, keys: address.keys(head: head),
       values: address.values(head: head), bounds: bounds, partial: partial)
@@ -73,12 +78,13 @@ struct AttentionRun: @unchecked Sendable {
     return call(item, chunk: chunk, queries: queries, bounds: bounds, into: row)
   }
 
-  /// Computes a call's partial result; `scores` is working memory.
-  func compute(_ call: ChunkCall, scores: UnsafeMutablePointer<Float>) {
+  /// Computes a call's partial result; `next` is what the thread reads afterwards, `scores` is working memory.
+  func compute(_ call: ChunkCall, next: hypnos_cache_part?, scores: UnsafeMutablePointer<Float>) {
     let maxima = call.partial + most * size
+    var next = next ?? hypnos_cache_part()
     table.pointee.attend(
       call.format, call.queries, call.count, size, call.keys, call.values, call.bounds, call.bounds + most, maxima,
-      maxima + most, call.partial, scores)
+      maxima + most, call.partial, scores, &next)
   }
 
   /// Makes the result so far one of nothing seen.

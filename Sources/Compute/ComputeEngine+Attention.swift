@@ -69,8 +69,7 @@ extension ComputeEngine {
     }
     let scratch = scratch(rows: pool.threads, width: run.scratchWidth)
     pool.runAhead(plan.itemCount) { index, next, thread in
-      if let next { run.fetch(plan.item(next)) }
-      run.attend(plan.item(index), scratch: scratch.row(thread))
+      run.attend(plan.item(index), next: next.map(plan.item), scratch: scratch.row(thread))
     }
   }
 
@@ -79,7 +78,7 @@ extension ComputeEngine {
     let items = (0..<run.plan.itemCount).map(run.plan.item)
     let (partials, count) = (pool.threads + items.count, run.plan.chunks.count * run.plan.heads)
     let scratch = scratch(rows: partials + count, width: run.scratchWidth)
-    var calls: [ChunkCall] = []
+    var (calls, parts): ([ChunkCall], [hypnos_cache_part]) = ([], [])
     var rows = items.map { _ in [Int]() }
     calls.reserveCapacity(count)
     let queries = items.indices.map { run.pack(items[$0], scratch: scratch.row(pool.threads + $0)) }
@@ -91,10 +90,15 @@ extension ComputeEngine {
         let row = partials + calls.count
         rows[index].append(row)
         calls.append(run.call(item, chunk: chunk, queries: queries[index], row: scratch.row(row)))
+        parts.append(run.part(of: item, chunk: chunk))
       }
     }
     calls.withUnsafeBufferPointer { calls in
-      pool.run(count) { index, thread in run.compute(calls[index], scores: scratch.row(thread)) }
+      parts.withUnsafeBufferPointer { parts in
+        pool.runAhead(count) { index, next, thread in
+          run.compute(calls[index], next: next.map { parts[$0] }, scores: scratch.row(thread))
+        }
+      }
     }
     pool.run(items.count) { index, thread in
       run.begin(items[index], scratch: scratch.row(thread))

@@ -123,7 +123,7 @@ import Testing
       let scratch = Aligned(8 * 256 * 4)
       table.attend(
         cache, queries, 3, size, keyTiles.pointer, valueTiles.pointer, firsts, lasts, &maxima, &sums, &outputs,
-        scratch.pointer.assumingMemoryBound(to: Float.self))
+        scratch.pointer.assumingMemoryBound(to: Float.self), nil)
       return (0..<3 * size).map { outputs[$0] / sums[$0 / size] }
     }
     let cachedKeys = (0..<count).map { cached(keys[$0 * size..<($0 + 1) * size], format) }
@@ -164,11 +164,11 @@ import Testing
         // Both at once, and the one that sees nothing of it alone.
         table.attend(
           cache, plain + plain, 2, size, keys.pointer, values.pointer, [0, 0], [10, 5], &maxima, &sums, &outputs,
-          scratch.pointer.assumingMemoryBound(to: Float.self))
+          scratch.pointer.assumingMemoryBound(to: Float.self), nil)
         let seen = outputs[..<size].contains(where: \.isNaN) || sums[0].isNaN
         table.attend(
           cache, plain, 1, size, keys.pointer, values.pointer, [0], [5], &maxima, &sums, &outputs,
-          scratch.pointer.assumingMemoryBound(to: Float.self))
+          scratch.pointer.assumingMemoryBound(to: Float.self), nil)
         return [seen ? 1 : 0] + outputs[..<size].map { $0 / sums[0] }
       }
       #expect(outputs[0] == 1)

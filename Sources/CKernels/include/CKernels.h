@@ -77,6 +77,12 @@ static inline size_t hypnos_tile_bytes(int cache, size_t size) {
   return cache == HYPNOS_CACHE_F16 ? HYPNOS_TILE * size * 2 : HYPNOS_TILE * ((size + 1) / 2 * 2 + (size + 31) / 32 * 2);
 }
 
+// Some of one head's keys and values, from the start of a tile on.
+typedef struct {
+  const void *keys, *values;
+  size_t positions;
+} hypnos_cache_part;
+
 typedef struct {
   const char *name;
 
@@ -126,10 +132,12 @@ typedef struct {
   // Softmax attention of up to HYPNOS_ATTEND_QUERIES queries over one chunk of at most HYPNOS_CHUNK positions.
   // queries, outputs: [query_count][size]; firsts, lasts: the positions in the chunk each query sees.
   // Gives each query's maximum, its sum of exponentials and the weighted sum of values, not divided.
-  // scratch: HYPNOS_ATTEND_QUERIES * HYPNOS_CHUNK floats, 64-byte aligned.
+  // scratch: HYPNOS_ATTEND_QUERIES * HYPNOS_CHUNK floats, 64-byte aligned. `next` is what the calling thread reads
+  // afterwards, whose beginning is fetched towards the end, or null.
   void (*attend)(
     int cache, const float *queries, size_t query_count, size_t size, const void *keys, const void *values,
-    const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch);
+    const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch,
+    const hypnos_cache_part *next);
   // Merges a chunk's partial result into what earlier chunks gave.
   void (*merge)(
     float *maximum, float *sum, float *output, float chunk_maximum, float chunk_sum, const float *chunk_output,
@@ -191,11 +199,6 @@ static inline void hypnos_pause(void) {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #endif
-}
-
-// Fetches what lies there towards the second-level cache.
-static inline void hypnos_fetch(const void *from, size_t bytes) {
-  for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch((const char *)from + line, 0, 2);
 }
 
 // The tables this processor and operating system can run, best first; null after the last.
