@@ -140,19 +140,21 @@ public final class Transformer {
       [Product(layer.query, into: m.queries), Product(layer.key, into: m.keys), Product(layer.value, into: m.values)],
       input: m.normalized, count: plan.rowCount, adding: update?.attention
     ) { row in
-      if !isFirst { addDelta(norm: outputNorm, row: row) }
+      if !isFirst { addDelta(in: m, norm: outputNorm, row: row) }
       normalize(m.residual, norm, into: m.normalized, row: row)
     }
     let angles = parameters.isLocal(layer: index) ? m.localAngles : m.globalAngles
     let pairing = parameters.architecture.rotaryPairing
-    let biases = [(layer.queryBias, m.queries), (layer.keyBias, m.keys), (layer.valueBias, m.values)]
-    let heads = [(layer.queryNorm, m.queries), (layer.keyNorm, m.keys)]
+    let (queryBias, keyBias, valueBias) = (layer.queryBias, layer.keyBias, layer.valueBias)
+    let (queryNorm, keyNorm) = (layer.queryNorm, layer.keyNorm)
     engine.eachRow(plan.rowCount) { row in
-      for case (let bias?, let matrix) in biases { engine.addBias(bias, to: matrix, row: row) }
-      for (norm, matrix) in heads {
-        if let norm { engine.normalizeHeads(matrix, weights: norm, epsilon: parameters.epsilon, row: row) }
-        engine.rotate(matrix, headSize: parameters.headSize, angles: angles, pairing: pairing, row: row)
-      }
+      if let queryBias { engine.addBias(queryBias, to: m.queries, row: row) }
+      if let keyBias { engine.addBias(keyBias, to: m.keys, row: row) }
+      if let valueBias { engine.addBias(valueBias, to: m.values, row: row) }
+      if let queryNorm { normalizeHeads(m.queries, queryNorm, row: row) }
+      if let keyNorm { normalizeHeads(m.keys, keyNorm, row: row) }
+      engine.rotate(m.queries, headSize: parameters.headSize, angles: angles, pairing: pairing, row: row)
+      engine.rotate(m.keys, headSize: parameters.headSize, angles: angles, pairing: pairing, row: row)
       engine.store(keys: m.keys, values: m.values, row: row, layer: index, plan: plan)
     }
   }
@@ -181,7 +183,7 @@ public final class Transformer {
       adding: update?.feedForward
     ) { row in
       if let bias { engine.addBias(bias, to: m.delta, row: row) }
-      addDelta(norm: outputNorm, row: row)
+      addDelta(in: m, norm: outputNorm, row: row)
       normalize(m.residual, norm, into: m.normalized, row: row)
     }
     engine.multiply([Product(layer.down, into: m.delta)], input: m.gate, count: count, adding: update?.down) { row in
@@ -189,9 +191,13 @@ public final class Transformer {
     }
   }
 
-  private func addDelta(norm: FloatMatrix?, row: Int) {
+  private func addDelta(in memory: WorkingMemory, norm: FloatMatrix?, row: Int) {
     if let norm { normalize(memory.delta, norm, into: memory.delta, row: row) }
     engine.add(memory.delta, to: memory.residual, row: row)
+  }
+
+  private func normalizeHeads(_ matrix: FloatMatrix, _ weights: FloatMatrix, row: Int) {
+    engine.normalizeHeads(matrix, weights: weights, epsilon: parameters.epsilon, row: row)
   }
 
   private func normalize(_ input: FloatMatrix, _ weights: FloatMatrix, into output: FloatMatrix, row: Int) {
@@ -203,7 +209,7 @@ public final class Transformer {
     let (isFirst, outputNorm) = (previous == nil, previous?.feedForwardOutputNorm)
     if logitMemory.rows < count { logitMemory = FloatMatrix(rows: count, width: head.rows) }
     engine.multiply([Product(head, into: logitMemory)], input: m.normalized, count: count) { row in
-      if !isFirst { addDelta(norm: outputNorm, row: row) }
+      if !isFirst { addDelta(in: m, norm: outputNorm, row: row) }
       normalize(m.residual, norm, into: m.normalized, row: row)
     }
     let areFinite = engine.pool.map(count) { row in m.residual.isFinite(row: row) && logitMemory.isFinite(row: row) }
