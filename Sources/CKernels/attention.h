@@ -18,7 +18,9 @@ ALWAYS_INLINE const uint8_t *unit_ahead(
   return index - last < count ? (const uint8_t *)next + (index - last) * bytes : here;
 }
 
-ALWAYS_INLINE size_t tiles_of(const hypnos_cache_part *part) { return (part->positions + HYPNOS_TILE - 1) / HYPNOS_TILE; }
+ALWAYS_INLINE size_t tiles_of(const hypnos_cache_part *part) {
+  return (part->positions + HYPNOS_TILE - 1) / HYPNOS_TILE;
+}
 
 // How many vectors are summed side by side, so that the sums of all queries stay in registers and no sum waits for
 // itself.
@@ -133,7 +135,8 @@ ALWAYS_INLINE void weigh_vectors(
   floats sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
   for (size_t t = from; t < to; t++) {
     const uint8_t *ahead = unit_ahead(
-      (const uint8_t *)values, t + AHEAD, to, next->values, next->positions, 2 * size, (const uint8_t *)(values + t * size));
+      (const uint8_t *)values, t + AHEAD, to, next->values, next->positions, 2 * size,
+      (const uint8_t *)(values + t * size));
     for (size_t line = 0; line < 2 * size; line += 64) __builtin_prefetch(ahead + line, 0, 2);
     for (int v = 0; v < vectors; v++) {
       floats loaded = load_halves(values + t * size + d + 16 * (size_t)v);

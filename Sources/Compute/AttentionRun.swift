@@ -1,5 +1,6 @@
-// The attention of one layer, piece by piece: a tile of queries over one key/value head, chunk of the cache after chunk.
-// The partial results of the chunks are merged in their order, so that it does not matter which thread computed which.
+// The attention of one layer, piece by piece: a tile of queries over one key/value head, chunk of the cache after
+// chunk. The partial results of the chunks are merged in their order, so that it does not matter which thread computed
+// which.
 import CKernels
 
 /// What the items of one layer share: their plan, where queries come from, where outputs go, how scratch is laid out.
@@ -29,7 +30,8 @@ struct AttentionRun: @unchecked Sendable {
     withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * most) { bounds in
       for chunk in item.tile.chunks {
         let isLast = chunk + 1 == item.tile.chunks.upperBound
-        let following = isLast ? next.map { part(of: $0, chunk: $0.tile.chunks.lowerBound) } : part(of: item, chunk: chunk + 1)
+        let following =
+          isLast ? next.map { part(of: $0, chunk: $0.tile.chunks.lowerBound) } : part(of: item, chunk: chunk + 1)
         compute(
           call(item, chunk: chunk, queries: queries, bounds: bounds.baseAddress!, into: partial), next: following,
           scores: scratch)

@@ -127,14 +127,15 @@ public final class ComputeEngine {
     return shared
   }
 
-  /// Calls `body` for every row, some rows at a time on each thread; a few stay on this one, where waking another
-  /// would cost more than it saves.
+  /// Calls `body` for every row; a few stay on this thread, where waking another would cost more than it saves. Up to
+  /// sixteen rows go to each thread at once, so that what one thread wrote of a row is mostly read by the same.
   public func eachRow(_ count: Int, _ body: (_ row: Int) -> Void) {
     guard count >= 4 else {
       for row in 0..<count { body(row) }
       return
     }
-    let share = min(max(count / (4 * pool.threads), 1), 16)
+    let rounds = (count + 16 * pool.threads - 1) / (16 * pool.threads)
+    let share = (count + rounds * pool.threads - 1) / (rounds * pool.threads)
     pool.run((count + share - 1) / share) { item, _ in
       for row in item * share..<min((item + 1) * share, count) { body(row) }
     }
