@@ -124,6 +124,13 @@ import Testing
       table.attend(
         cache, queries, 3, size, keyTiles.pointer, valueTiles.pointer, firsts, lasts, &maxima, &sums, &outputs,
         scratch.pointer.assumingMemoryBound(to: Float.self), nil)
+      // What is read afterwards is fetched and changes nothing.
+      let alone = outputs
+      var next = hypnos_cache_part(keys: keyTiles.pointer, values: valueTiles.pointer, positions: 21)
+      table.attend(
+        cache, queries, 3, size, keyTiles.pointer, valueTiles.pointer, firsts, lasts, &maxima, &sums, &outputs,
+        scratch.pointer.assumingMemoryBound(to: Float.self), &next)
+      #expect(outputs == alone)
       return (0..<3 * size).map { outputs[$0] / sums[$0 / size] }
     }
     let cachedKeys = (0..<count).map { cached(keys[$0 * size..<($0 + 1) * size], format) }
