@@ -22,6 +22,16 @@ ALWAYS_INLINE size_t tiles_of(const hypnos_cache_part *part) {
   return (part->positions + HYPNOS_TILE - 1) / HYPNOS_TILE;
 }
 
+// Where `tiles` tiles of keys from `tile` on start, and for each what is fetched while it is read: as many tiles ahead.
+ALWAYS_INLINE void find_tiles(
+  int tiles, const uint8_t *keys, size_t tile, size_t last, const hypnos_cache_part *next, size_t tile_bytes,
+  const uint8_t *starts[SCORE_TILES], const uint8_t *ahead[SCORE_TILES]) {
+  for (size_t t = tile; t < tile + (size_t)tiles; t++) {
+    const uint8_t *start = starts[t - tile] = keys + t * tile_bytes;
+    ahead[t - tile] = unit_ahead(keys, t + (size_t)tiles, last, next->keys, tiles_of(next), tile_bytes, start);
+  }
+}
+
 // How many vectors are summed side by side, so that the sums of all queries stay in registers and no sum waits for
 // itself.
 ALWAYS_INLINE int vectors_together(int count) {
@@ -75,10 +85,7 @@ ALWAYS_INLINE void score_tiles(
   floats sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
   size_t tile_bytes = hypnos_tile_bytes(HYPNOS_CACHE_F16, size);
   const uint8_t *starts[SCORE_TILES], *ahead[SCORE_TILES];
-  for (size_t t = 0; t < (size_t)tiles; t++) {
-    starts[t] = keys + (tile + t) * tile_bytes;
-    ahead[t] = unit_ahead(keys, tile + t + (size_t)tiles, last, next->keys, tiles_of(next), tile_bytes, starts[t]);
-  }
+  find_tiles(tiles, keys, tile, last, next, tile_bytes, starts, ahead);
   for (size_t d = 0; d < size; d++)
     for (int t = 0; t < tiles; t++) {
       __builtin_prefetch(ahead[t] + d * HYPNOS_TILE * 2, 0, 2);

@@ -90,10 +90,7 @@ ALWAYS_INLINE void score_tiles8(
   floats sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
   size_t tile_bytes = hypnos_tile_bytes(HYPNOS_CACHE_Q8, size);
   const uint8_t *starts[SCORE_TILES], *ahead[SCORE_TILES];
-  for (size_t t = 0; t < (size_t)tiles; t++) {
-    starts[t] = keys + (tile + t) * tile_bytes;
-    ahead[t] = unit_ahead(keys, tile + t + (size_t)tiles, last, next->keys, tiles_of(next), tile_bytes, starts[t]);
-  }
+  find_tiles(tiles, keys, tile, last, next, tile_bytes, starts, ahead);
   for (size_t from = 0; from < pairs; from += CACHE_BLOCK / 2, block++) {
     ints parts[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
     size_t to = pairs - from < CACHE_BLOCK / 2 ? pairs : from + CACHE_BLOCK / 2;

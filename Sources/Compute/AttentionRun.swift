@@ -43,17 +43,21 @@ struct AttentionRun: @unchecked Sendable {
 
   /// What of chunk `chunk` an item reads, from the start of a tile on.
   func part(of item: AttentionItem, chunk: Int) -> hypnos_cache_part {
-    let (address, head) = address(of: item, chunk: chunk)
+    let (keys, values) = start(of: item, chunk: chunk)
     let first = Int(plan.visible(0, of: item.tile, chunk: chunk).lowerBound) / Int(HYPNOS_TILE) * Int(HYPNOS_TILE)
     let last = Int(plan.visible(item.tile.count - 1, of: item.tile, chunk: chunk).upperBound)
     let offset = first * plan.format.bytes(headSize: size)
     return hypnos_cache_part(
-      keys: address.keys(head: head) + offset, values: address.values(head: head) + offset,
-      positions: max(last - first, 0))
+      keys: keys + offset, values: values + offset, positions: max(last - first, 0))
   }
 
-  private func address(of item: AttentionItem, chunk: Int) -> (chunk: ChunkAddress, head: Int) {
-    (plan.chunks[item.tile.firstChunk + chunk - item.tile.chunks.lowerBound], layer * plan.heads + item.head)
+  /// Where the keys and values of an item's head start in chunk `chunk`.
+  private func start(of item: AttentionItem, chunk: Int) -> (keys: UnsafeRawPointer, values: UnsafeRawPointer) {
+    let address = plan.chunks[item.tile.firstChunk + chunk - item.tile.chunks.lowerBound]
+    return (
+      UnsafeRawPointer(address.keys(layer: layer, head: item.head)),
+      UnsafeRawPointer(address.values(layer: layer, head: item.head))
+    )
   }
 
   /// The call for one chunk of an item whose packed queries are `queries`; its bounds are written to `bounds`, room for
@@ -66,10 +70,10 @@ struct AttentionRun: @unchecked Sendable {
       let visible = plan.visible(query, of: item.tile, chunk: chunk)
       (bounds[query], bounds[most + query]) = (visible.lowerBound, visible.upperBound)
     }
-    let (address, head) = address(of: item, chunk: chunk)
+    let (keys, values) = start(of: item, chunk: chunk)
     return ChunkCall(
-      format: plan.format.number, queries: queries, count: item.tile.count, keys: address.keys(head: head),
-      values: address.values(head: head), bounds: bounds, partial: partial)
+      format: plan.format.number, queries: queries, count: item.tile.count, keys: keys, values: values,
+      part: part(of: item, chunk: chunk), bounds: bounds, partial: partial)
   }
 
   /// The same with the bounds in `row`, behind the partial result that is to come there.
@@ -148,6 +152,8 @@ struct ChunkCall {
   let count: Int
   let keys: UnsafeRawPointer
   let values: UnsafeRawPointer
+  /// What is read of them.
+  let part: hypnos_cache_part
   /// The first positions the queries see, then the last ones.
   let bounds: UnsafePointer<Int32>
   let partial: UnsafeMutablePointer<Float>

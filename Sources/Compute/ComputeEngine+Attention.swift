@@ -46,11 +46,10 @@ extension ComputeEngine {
     precondition(keys.width == plan.heads * size && values.width == keys.width, "whole heads")
     let (chunk, position) = (plan.own[row], (plan.seen[row].upperBound - 1) % KeyValueStore.chunkLength)
     for head in 0..<plan.heads {
-      let number = layer * plan.heads + head
       table.pointee.store_key(
-        plan.format.number, keys.row(row) + head * size, size, position, chunk.keys(head: number))
+        plan.format.number, keys.row(row) + head * size, size, position, chunk.keys(layer: layer, head: head))
       table.pointee.store_value(
-        plan.format.number, values.row(row) + head * size, size, position, chunk.values(head: number))
+        plan.format.number, values.row(row) + head * size, size, position, chunk.values(layer: layer, head: head))
     }
   }
 
@@ -78,7 +77,7 @@ extension ComputeEngine {
     let items = (0..<run.plan.itemCount).map(run.plan.item)
     let (partials, count) = (pool.threads + items.count, run.plan.chunks.count * run.plan.heads)
     let scratch = scratch(rows: partials + count, width: run.scratchWidth)
-    var (calls, parts): ([ChunkCall], [hypnos_cache_part]) = ([], [])
+    var calls: [ChunkCall] = []
     var rows = items.map { _ in [Int]() }
     calls.reserveCapacity(count)
     let queries = items.indices.map { run.pack(items[$0], scratch: scratch.row(pool.threads + $0)) }
@@ -90,14 +89,11 @@ extension ComputeEngine {
         let row = partials + calls.count
         rows[index].append(row)
         calls.append(run.call(item, chunk: chunk, queries: queries[index], row: scratch.row(row)))
-        parts.append(run.part(of: item, chunk: chunk))
       }
     }
     calls.withUnsafeBufferPointer { calls in
-      parts.withUnsafeBufferPointer { parts in
-        pool.runAhead(count) { index, next, thread in
-          run.compute(calls[index], next: next.map { parts[$0] }, scores: scratch.row(thread))
-        }
+      pool.runAhead(count) { index, next, thread in
+        run.compute(calls[index], next: next.map { calls[$0].part }, scores: scratch.row(thread))
       }
     }
     pool.run(items.count) { index, thread in

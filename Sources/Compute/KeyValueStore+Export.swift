@@ -80,7 +80,6 @@ extension KeyValueStore {
 
   private func place(_ piece: KeyValuePiece) -> (keys: UnsafeMutableRawPointer, values: UnsafeMutableRawPointer) {
     let chunk = address(chunk: piece.positions.lowerBound / Self.chunkLength)
-    let head = number(layer: piece.layer, head: piece.head)
-    return (chunk.keys(head: head), chunk.values(head: head))
+    return (chunk.keys(layer: piece.layer, head: piece.head), chunk.values(layer: piece.layer, head: piece.head))
   }
 }

@@ -67,9 +67,8 @@ public final class KeyValueStore {
     let index = position / KeyValueStore.chunkLength
     precondition(index <= chunks.count, "the next position of the cache")
     if index == chunks.count {
-      guard let chunk = KeyValueChunk(heads: layers * heads, bytesPerPosition: format.bytes(headSize: headSize)) else {
-        return false
-      }
+      guard let chunk = KeyValueChunk(layers: layers, heads: heads, bytesPerPosition: format.bytes(headSize: headSize))
+      else { return false }
       if index > 0 { chunk.preferLargePages() }
       chunks.append(chunk)
     } else if !isKnownUniquelyReferenced(&chunks[index]) {
@@ -84,30 +83,25 @@ public final class KeyValueStore {
 
   /// Where chunk `index` lies, until the cache is reserved from again or ends.
   func address(chunk index: Int) -> ChunkAddress { chunks[index].address }
-
-  /// The number of a head among those of all layers.
-  func number(layer: Int, head: Int) -> Int {
-    precondition(layer >= 0 && layer < layers && head >= 0 && head < heads, "a head of the cache")
-    return layer * heads + head
-  }
 }
 
 /// Where a chunk lies: numbers only, so that threads need not count references to the same cache.
 struct ChunkAddress {
   fileprivate let base: UnsafeMutableRawPointer
-  /// Heads of all layers together.
+  fileprivate let layers: Int
+  /// Key/value heads of a layer.
   fileprivate let heads: Int
   /// Bytes of a head's keys, or of its values.
   fileprivate let headBytes: Int
 
-  /// The keys of head `number` of those of all layers, in tiles as the attention kernel reads them.
-  func keys(head number: Int) -> UnsafeMutableRawPointer {
-    precondition(number >= 0 && number < heads, "a head of the cache")
-    return base + number * 2 * headBytes
+  /// The keys of one head, in tiles as the attention kernel reads them.
+  func keys(layer: Int, head: Int) -> UnsafeMutableRawPointer {
+    precondition(layer >= 0 && layer < layers && head >= 0 && head < heads, "a head of the cache")
+    return base + (layer * heads + head) * 2 * headBytes
   }
 
-  /// Its values, in tiles likewise.
-  func values(head number: Int) -> UnsafeMutableRawPointer { keys(head: number) + headBytes }
+  /// The values of one head, in tiles likewise.
+  func values(layer: Int, head: Int) -> UnsafeMutableRawPointer { keys(layer: layer, head: head) + headBytes }
 }
 
 /// 256 positions of every head of every layer: head after head, first its keys, then its values, both in the tiles of
@@ -115,12 +109,12 @@ struct ChunkAddress {
 private final class KeyValueChunk {
   let address: ChunkAddress
   private let bytesPerPosition: Int
-  var byteCount: Int { address.heads * 2 * address.headBytes }
+  private var byteCount: Int { address.layers * address.heads * 2 * address.headBytes }
 
-  /// Room for `heads` heads; pages take memory as they are written.
-  init?(heads: Int, bytesPerPosition: Int) {
+  /// Room for `heads` heads of each of `layers` layers; pages take memory as they are written.
+  init?(layers: Int, heads: Int, bytesPerPosition: Int) {
     var bytes = 2
-    for factor in [heads, bytesPerPosition, KeyValueStore.chunkLength] {
+    for factor in [layers, heads, bytesPerPosition, KeyValueStore.chunkLength] {
       let (product, overflow) = bytes.multipliedReportingOverflow(by: factor)
       guard !overflow else { return nil }
       bytes = product
@@ -129,7 +123,8 @@ private final class KeyValueChunk {
     guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, -1, 0), memory != MAP_FAILED else {
       return nil
     }
-    address = ChunkAddress(base: memory, heads: heads, headBytes: KeyValueStore.chunkLength * bytesPerPosition)
+    address = ChunkAddress(
+      base: memory, layers: layers, heads: heads, headBytes: KeyValueStore.chunkLength * bytesPerPosition)
     self.bytesPerPosition = bytesPerPosition
   }
 
@@ -141,12 +136,17 @@ private final class KeyValueChunk {
 
   /// A chunk with the first `positions` positions of this one; nil when the system refuses the memory.
   func copy(positions: Int) -> KeyValueChunk? {
-    guard let copy = KeyValueChunk(heads: address.heads, bytesPerPosition: bytesPerPosition) else { return nil }
+    guard let copy = KeyValueChunk(layers: address.layers, heads: address.heads, bytesPerPosition: bytesPerPosition)
+    else { return nil }
     let tile = Int(HYPNOS_TILE)
     let bytes = (positions + tile - 1) / tile * tile * bytesPerPosition
-    for head in 0..<address.heads {
-      copy.address.keys(head: head).copyMemory(from: address.keys(head: head), byteCount: bytes)
-      copy.address.values(head: head).copyMemory(from: address.values(head: head), byteCount: bytes)
+    for layer in 0..<address.layers {
+      for head in 0..<address.heads {
+        let (target, source) = (copy.address, address)
+        target.keys(layer: layer, head: head).copyMemory(from: source.keys(layer: layer, head: head), byteCount: bytes)
+        target.values(layer: layer, head: head).copyMemory(
+          from: source.values(layer: layer, head: head), byteCount: bytes)
+      }
     }
     return copy
   }

@@ -178,10 +178,13 @@ public final class BatchGenerator {
     guard !turns.isEmpty else { return [] }
     do {
       let logits = try forward(turns)
-      let ends = turns.indices.map { turns[...$0].reduce(0) { $0 + $1.logitRows } }
+      var (rows, count): ([Int], Int) = ([], 0)
+      for turn in turns {
+        rows.append(count)
+        count += turn.logitRows
+      }
       model.engine.pool.run(turns.count) { index, _ in
-        let turn = turns[index]
-        running[turn.index].take(turn, logits, from: ends[index] - turn.logitRows)
+        running[turns[index].index].take(turns[index], logits, from: rows[index])
       }
       return []
     } catch {
