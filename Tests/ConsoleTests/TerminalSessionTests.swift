@@ -30,7 +30,7 @@ final class Keyboard: Sendable {
     dup2(terminal, STDIN_FILENO)
     dup2(terminal, STDOUT_FILENO)
     dup2(terminal, STDERR_FILENO)
-    alarm(60)
+    alarm(300)
   }
 
   func type(_ keys: String) {

@@ -61,7 +61,7 @@ func exitStatus(of process: pid_t) -> Int32 {
 
 /// How long a program may take for one thing: far more than it needs on a busy machine.
 struct Deadline {
-  private let end = ContinuousClock.now + .seconds(120)
+  private let end = ContinuousClock.now + .seconds(300)
 
   /// What is left in milliseconds, 0 when it has passed.
   var milliseconds: Int32 {
