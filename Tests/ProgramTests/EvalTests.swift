@@ -106,7 +106,7 @@ import Testing
 
   @Test func anInterruptedRunGoesOnToTheSameBytes() throws {
     let task = try write(
-      "qa.jsonl", (0..<300).map { #"{"id": "\#($0)", "question": "why \#($0)?", "answer": "because \#($0)"}"# })
+      "qa.jsonl", (0..<1500).map { #"{"id": "\#($0)", "question": "why \#($0)?", "answer": "because \#($0)"}"# })
     let letters = try choices()
     func arguments(_ json: String, _ more: String...) -> [String] {
       ["eval", "-m", model, "--task", letters, task, "--max-tokens", "64", "--resamples", "100", "--json", json] + more
@@ -121,7 +121,8 @@ import Testing
     #expect(try run(arguments(whole)).status == 0)
     #expect(!FileManager.default.fileExists(atPath: whole + ".partial"))
 
-    let program = try PipedProgram(arguments(broken))
+    // The slowest kernels give the same bytes, and the interrupt comes in time on a busy machine too.
+    let program = try PipedProgram(arguments(broken, "--threads", "1"), environment: ["HYPNOS_CPU": "scalar"])
     program.closeInput()
     func kept() -> String { (try? String(contentsOfFile: partial, encoding: .utf8)) ?? "" }
     let deadline = Deadline()

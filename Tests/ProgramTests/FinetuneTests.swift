@@ -118,26 +118,28 @@ import Testing
   }
 
   @Test func anotherRunIsRefusedAndWhatDiffersIsNamed() throws {
-    let program = try PipedProgram(arguments())
+    // It cannot end by itself before it is killed.
+    func endless(_ more: String...) -> [String] { arguments() + ["--epochs", "10000"] + more }
+    let program = try PipedProgram(endless())
     program.closeInput()
     try program.waitForMessage("step 3: saved")
     program.send(SIGKILL)
     _ = try program.finish()
-    let again = try run(arguments())
+    let again = try run(endless())
     #expect(again.status == 1)
     #expect(
       again.errors == "hypnos: \(out).run: holds a run; go on with it with --resume, or throw it away and begin anew "
         + "with --force\n")
-    let other = try run(arguments("--resume", "--rate", "0.5", "--seed", "7"))
+    let other = try run(endless("--resume", "--rate", "0.5", "--seed", "7"))
     #expect(other.status == 1)
     #expect(other.errors.contains("\(out).run: is the folder of another run"))
     #expect(other.errors.contains("  rate of data: 0.5 now, 0.01 in the run that was begun\n"))
     #expect(other.errors.contains("  seed: 7 now, 0 in the run that was begun\n"))
     _ = try Self.write(rows: 13, to: notes)
-    #expect(try run(arguments("--resume")).errors.contains("  training data of data: "))
+    #expect(try run(endless("--resume")).errors.contains("  training data of data: "))
     try TinyCheckpoint.write(to: base, seed: 2)
-    #expect(try run(arguments("--resume")).errors.contains("  base: "))
-    let nothing = try run(arguments("--resume", "--out", folder.path + "/new.gguf"))
+    #expect(try run(endless("--resume")).errors.contains("  base: "))
+    let nothing = try run(endless("--resume", "--out", folder.path + "/new.gguf"))
     #expect(
       nothing.errors == "hypnos: \(folder.path)/new.gguf.run: holds no run to go on with; begin one without "
         + "--resume\n")

@@ -53,7 +53,8 @@ import Testing
   }
 
   @Test func interruptsEndTheLineOrTheAnswer() throws {
-    let terminal = try TerminalProgram()
+    // With the slowest kernels the answer still goes on when a busy machine gets to the second Ctrl-C.
+    let terminal = try TerminalProgram(environment: ["HYPNOS_CPU": "scalar"])
     try terminal.waitForPrompt()
     terminal.type("abandoned")
     try terminal.wait(for: "abandoned")
