@@ -334,10 +334,18 @@ ALWAYS_INLINE int safe_additions(int bits, int halves) {
   return safe < steps ? safe : steps;
 }
 
+// Eight rows' codes of step `step` of a block, which begins at `codes`. With `nibbles` the second four steps are the high
+// halves of the first four's bytes.
+ALWAYS_INLINE __m256i load_codes(const uint8_t *codes, int step, int nibbles) {
+  __m256i x = _mm256_load_si256((const __m256i *)(codes + (nibbles ? step % 4 : step) * PANEL_ROWS * 4));
+  if (nibbles && step >= 4) x = _mm256_srli_epi16(x, 4);
+  return nibbles ? _mm256_and_si256(x, _mm256_set1_epi8(15)) : x;
+}
+
 // Adds one block of 16 rows, at `position` in the panel and at place `lane` of its group, times `count` columns to
 // the running sums.
 ALWAYS_INLINE void multiply_block(
-  const panel *p, size_t position, size_t lane, int shift, int halves, int minimum, int bits,
+  const panel *p, size_t position, size_t lane, int shift, int halves, int minimum, int bits, int nibbles,
   const hypnos_column_group *const columns[PANEL_COLUMNS], size_t group, int count,
   __m256 sums[2][PANEL_COLUMNS]) {
   __m256i ones = _mm256_set1_epi16(1);
@@ -353,11 +361,11 @@ ALWAYS_INLINE void multiply_block(
     for (int from = 0; from < steps; from += additions) {
       __m256i pairs[2][PANEL_COLUMNS];
       for (int s = from; s < from + additions; s++) {
-        const uint8_t *codes = p->codes + (position * 8 + (size_t)(h * steps + s)) * PANEL_ROWS * 4;
+        const uint8_t *codes = p->codes + position * (nibbles ? 4 : 8) * PANEL_ROWS * 4;
+        int step = h * steps + s;
         for (int i = 0; i < 2; i++) {
-          __m256i w = _mm256_load_si256((const __m256i *)(codes + 32 * i));
+          __m256i w = load_codes(codes + 32 * i, step, nibbles);
           for (int c = 0; c < count; c++) {
-            int step = h * steps + s;
             int32_t four;
             memcpy(&four, &columns[c][group].values[step / 4][lane][step % 4 * 4], 4);
             __m256i product = multiply_pairs(w, _mm256_set1_epi32(four), bits);
@@ -369,7 +377,7 @@ ALWAYS_INLINE void multiply_block(
         for (int c = 0; c < count; c++)
           dots[i][c] = _mm256_add_epi32(dots[i][c], _mm256_madd_epi16(pairs[i][c], ones));
     }
-    size_t at = (position * 2 + (size_t)h) * PANEL_ROWS;
+    size_t at = position * p->block_scales + (size_t)h * PANEL_ROWS;
     for (int i = 0; i < 2; i++) {
       __m256 scales = _mm256_load_ps(p->scales + at + i * 8);
       for (int c = 0; c < count; c++) {
@@ -386,7 +394,7 @@ ALWAYS_INLINE void multiply_block(
 }
 
 ALWAYS_INLINE void multiply_panel_as(
-  const panel *p, int shift, int halves, int minimum, int bits, const hypnos_column_group *first, int count,
+  const panel *p, int shift, int halves, int minimum, int bits, int nibbles, const hypnos_column_group *first, int count,
   float out[PANEL_COLUMNS][PANEL_ROWS]) {
   const hypnos_column_group *columns[PANEL_COLUMNS];
   for (int c = 0; c < count; c++) columns[c] = first + (size_t)c * p->groups;
@@ -396,7 +404,7 @@ ALWAYS_INLINE void multiply_panel_as(
     for (int c = 0; c < count; c++) sums[0][c] = sums[1][c] = _mm256_setzero_ps();
     for (size_t g = 0; g < blocks_in_lane(p, lane); g++) {
       line = fetch_lines(line, due += p->ahead_step);
-      multiply_block(p, lane * p->groups + g, lane, shift, halves, minimum, bits, columns, g, count, sums);
+      multiply_block(p, p->starts[lane] + g, lane, shift, halves, minimum, bits, nibbles, columns, g, count, sums);
     }
     for (int c = 0; c < count; c++)
       for (int i = 0; i < 2; i++) {
@@ -407,30 +415,36 @@ ALWAYS_INLINE void multiply_panel_as(
 }
 
 // One function for each shape of format, so that its loops are compiled with the shape as constants.
-#define PANEL_SHAPE(bits, halves, minimum) \
-  static void multiply_panel_##bits##halves##minimum( \
+#define PANEL_SHAPE(name, bits, halves, minimum, nibbles) \
+  static void multiply_##name##_##bits##halves##minimum( \
     const panel *p, int shift, const hypnos_column_group *columns, int count, \
     float out[PANEL_COLUMNS][PANEL_ROWS]) { \
     switch (count) { \
-      case 3: multiply_panel_as(p, shift, halves, minimum, bits, columns, 3, out); break; \
-      case 2: multiply_panel_as(p, shift, halves, minimum, bits, columns, 2, out); break; \
-      default: multiply_panel_as(p, shift, halves, minimum, bits, columns, 1, out); break; \
+      case 3: multiply_panel_as(p, shift, halves, minimum, bits, nibbles, columns, 3, out); break; \
+      case 2: multiply_panel_as(p, shift, halves, minimum, bits, nibbles, columns, 2, out); break; \
+      default: multiply_panel_as(p, shift, halves, minimum, bits, nibbles, columns, 1, out); break; \
     } \
   }
-PANEL_SHAPE(4, 1, 0)
-PANEL_SHAPE(4, 1, 1)
-PANEL_SHAPE(5, 1, 0)
-PANEL_SHAPE(5, 1, 1)
-PANEL_SHAPE(8, 1, 0)
-PANEL_SHAPE(2, 2, 1)
-PANEL_SHAPE(3, 2, 0)
-PANEL_SHAPE(6, 2, 0)
+PANEL_SHAPE(codes, 4, 1, 0, 0)
+PANEL_SHAPE(codes, 4, 1, 1, 0)
+PANEL_SHAPE(codes, 5, 1, 0, 0)
+PANEL_SHAPE(codes, 5, 1, 1, 0)
+PANEL_SHAPE(codes, 8, 1, 0, 0)
+PANEL_SHAPE(codes, 2, 2, 1, 0)
+PANEL_SHAPE(codes, 3, 2, 0, 0)
+PANEL_SHAPE(codes, 6, 2, 0, 0)
+PANEL_SHAPE(nibbles, 4, 1, 0, 1)
+PANEL_SHAPE(nibbles, 4, 1, 1, 1)
+PANEL_SHAPE(nibbles, 2, 2, 1, 1)
+PANEL_SHAPE(nibbles, 3, 2, 0, 1)
 
-#define PANEL_FOR(bits, halves, minimum) multiply_panel_##bits##halves##minimum
+#define PANEL_FOR(bits, halves, minimum) multiply_codes_##bits##halves##minimum
+#define NIBBLE_PANEL_FOR(bits, halves, minimum) multiply_nibbles_##bits##halves##minimum
 #include "products.h"
+#include "packed.h"
 
 const hypnos_kernels hypnos_avx2_kernels = {
-  .name = "avx2", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_FINE_KERNELS, HYPNOS_LIMIT_KERNELS};
+  .name = "avx2", .multiply = multiply, HYPNOS_PACKED_KERNELS, HYPNOS_FLOAT_KERNELS, HYPNOS_FINE_KERNELS, HYPNOS_LIMIT_KERNELS};
 
 #pragma clang attribute pop
 #endif

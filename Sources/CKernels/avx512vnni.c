@@ -287,10 +287,18 @@ ALWAYS_INLINE void store_group(
     }
 }
 
+// Sixteen rows' codes of step `step` of a block, which begins at `codes`. With `nibbles` the second four steps are the
+// high halves of the first four's bytes.
+ALWAYS_INLINE __m512i load_codes(const uint8_t *codes, int step, int nibbles) {
+  __m512i x = _mm512_load_si512(codes + (nibbles ? step % 4 : step) * PANEL_ROWS * 4);
+  if (nibbles && step >= 4) x = _mm512_srli_epi16(x, 4);
+  return nibbles ? _mm512_and_si512(x, _mm512_set1_epi8(15)) : x;
+}
+
 // Adds one block of 32 rows, at `position` in the panel and at place `lane` of its group, times `count` columns to
 // the running sums.
 ALWAYS_INLINE void multiply_block(
-  const panel *p, size_t position, size_t lane, int shift, int halves, int minimum,
+  const panel *p, size_t position, size_t lane, int shift, int halves, int minimum, int nibbles,
   const hypnos_column_group *const columns[PANEL_COLUMNS], size_t group, int count, __m512 sums[2][PANEL_COLUMNS]) {
   for (int h = 0; h < halves; h++) {
     int part = halves == 2 ? 1 + h : 0, steps = 8 / halves;
@@ -301,11 +309,10 @@ ALWAYS_INLINE void multiply_block(
         start = _mm512_slli_epi32(_mm512_set1_epi32(columns[c][group].sums[part].negative[lane]), (unsigned)shift);
       dots[0][c] = dots[1][c] = start;
     }
-    const uint8_t *codes = p->codes + (position * 8 + (size_t)(h * steps)) * PANEL_ROWS * 4;
+    const uint8_t *codes = p->codes + position * (nibbles ? 4 : 8) * PANEL_ROWS * 4;
     _Pragma("clang loop unroll(full)") for (int s = 0; s < steps; s++) {
-      __m512i w0 = _mm512_load_si512(codes + s * PANEL_ROWS * 4);
-      __m512i w1 = _mm512_load_si512(codes + s * PANEL_ROWS * 4 + 64);
       int step = h * steps + s;
+      __m512i w0 = load_codes(codes, step, nibbles), w1 = load_codes(codes + 64, step, nibbles);
       for (int c = 0; c < count; c++) {
         int32_t four;
         memcpy(&four, &columns[c][group].values[step / 4][lane][step % 4 * 4], 4);
@@ -314,7 +321,7 @@ ALWAYS_INLINE void multiply_block(
         dots[1][c] = _mm512_dpbusd_epi32(dots[1][c], w1, a);
       }
     }
-    size_t at = (position * 2 + (size_t)h) * PANEL_ROWS;
+    size_t at = position * p->block_scales + (size_t)h * PANEL_ROWS;
     for (int i = 0; i < 2; i++) {
       __m512 scales = _mm512_load_ps(p->scales + at + i * 16);
       __m512 minima = minimum ? _mm512_load_ps(p->minima + at + i * 16) : scales;
@@ -330,7 +337,7 @@ ALWAYS_INLINE void multiply_block(
 }
 
 ALWAYS_INLINE void multiply_panel_as(
-  const panel *p, int shift, int halves, int minimum, const hypnos_column_group *first, int count,
+  const panel *p, int shift, int halves, int minimum, int nibbles, const hypnos_column_group *first, int count,
   float out[PANEL_COLUMNS][PANEL_ROWS]) {
   const hypnos_column_group *columns[PANEL_COLUMNS];
   for (int c = 0; c < count; c++) columns[c] = first + (size_t)c * p->groups;
@@ -340,7 +347,7 @@ ALWAYS_INLINE void multiply_panel_as(
     for (int c = 0; c < count; c++) sums[0][c] = sums[1][c] = _mm512_setzero_ps();
     for (size_t g = 0; g < blocks_in_lane(p, lane); g++) {
       line = fetch_lines(line, due += p->ahead_step);
-      multiply_block(p, lane * p->groups + g, lane, shift, halves, minimum, columns, g, count, sums);
+      multiply_block(p, p->starts[lane] + g, lane, shift, halves, minimum, nibbles, columns, g, count, sums);
     }
     for (int c = 0; c < count; c++)
       for (int i = 0; i < 2; i++) {
@@ -351,35 +358,41 @@ ALWAYS_INLINE void multiply_panel_as(
 }
 
 ALWAYS_INLINE void multiply_panel(
-  const panel *p, int shift, int halves, int minimum, const hypnos_column_group *columns, int count,
+  const panel *p, int shift, int halves, int minimum, int nibbles, const hypnos_column_group *columns, int count,
   float out[PANEL_COLUMNS][PANEL_ROWS]) {
   switch (count) {
-    case 6: multiply_panel_as(p, shift, halves, minimum, columns, 6, out); break;
-    case 5: multiply_panel_as(p, shift, halves, minimum, columns, 5, out); break;
-    case 4: multiply_panel_as(p, shift, halves, minimum, columns, 4, out); break;
-    case 3: multiply_panel_as(p, shift, halves, minimum, columns, 3, out); break;
-    case 2: multiply_panel_as(p, shift, halves, minimum, columns, 2, out); break;
-    default: multiply_panel_as(p, shift, halves, minimum, columns, 1, out); break;
+    case 6: multiply_panel_as(p, shift, halves, minimum, nibbles, columns, 6, out); break;
+    case 5: multiply_panel_as(p, shift, halves, minimum, nibbles, columns, 5, out); break;
+    case 4: multiply_panel_as(p, shift, halves, minimum, nibbles, columns, 4, out); break;
+    case 3: multiply_panel_as(p, shift, halves, minimum, nibbles, columns, 3, out); break;
+    case 2: multiply_panel_as(p, shift, halves, minimum, nibbles, columns, 2, out); break;
+    default: multiply_panel_as(p, shift, halves, minimum, nibbles, columns, 1, out); break;
   }
 }
 
 // One set of functions for each shape of format, so that the loops are compiled with it as a constant.
-#define PANEL_SHAPE(id, halves, minimum) \
-  static void multiply_panel_##id( \
+#define PANEL_SHAPE(name, halves, minimum, nibbles) \
+  static void multiply_##name##_##halves##minimum( \
     const panel *p, int shift, const hypnos_column_group *columns, int count, \
     float out[PANEL_COLUMNS][PANEL_ROWS]) { \
-    multiply_panel(p, shift, halves, minimum, columns, count, out); \
+    multiply_panel(p, shift, halves, minimum, nibbles, columns, count, out); \
   }
-PANEL_SHAPE(10, 1, 0)
-PANEL_SHAPE(11, 1, 1)
-PANEL_SHAPE(20, 2, 0)
-PANEL_SHAPE(21, 2, 1)
+PANEL_SHAPE(codes, 1, 0, 0)
+PANEL_SHAPE(codes, 1, 1, 0)
+PANEL_SHAPE(codes, 2, 0, 0)
+PANEL_SHAPE(codes, 2, 1, 0)
+PANEL_SHAPE(nibbles, 1, 0, 1)
+PANEL_SHAPE(nibbles, 1, 1, 1)
+PANEL_SHAPE(nibbles, 2, 0, 1)
+PANEL_SHAPE(nibbles, 2, 1, 1)
 
-#define PANEL_FOR(bits, halves, minimum) multiply_panel_##halves##minimum
+#define PANEL_FOR(bits, halves, minimum) multiply_codes_##halves##minimum
+#define NIBBLE_PANEL_FOR(bits, halves, minimum) multiply_nibbles_##halves##minimum
 #include "products.h"
+#include "packed.h"
 
 const hypnos_kernels hypnos_avx512vnni_kernels = {
-  .name = "avx512vnni", .multiply = multiply, HYPNOS_FLOAT_KERNELS, HYPNOS_FINE_KERNELS, HYPNOS_LIMIT_KERNELS};
+  .name = "avx512vnni", .multiply = multiply, HYPNOS_PACKED_KERNELS, HYPNOS_FLOAT_KERNELS, HYPNOS_FINE_KERNELS, HYPNOS_LIMIT_KERNELS};
 
 #pragma clang attribute pop
 #endif

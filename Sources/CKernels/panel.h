@@ -3,13 +3,15 @@
 #ifndef HYPNOS_PANEL_H
 #define HYPNOS_PANEL_H
 
-// A panel in the scratch: for each block in the order it is summed, 8 times PANEL_ROWS rows of 4 codes; behind the
-// codes the scales, [block][half][row], and as many minima. The order: all blocks that lie first in their group,
-// then the second ones, the third, the fourth.
+// A panel: for each block in the order it is summed, 8 times PANEL_ROWS rows of 4 codes; behind the codes the scales,
+// [block][half][row], and as many minima. The order: all blocks that lie first in their group, then the second ones,
+// the third, the fourth. In the scratch there is room for four blocks of every group and two halves of every block.
 typedef struct {
   uint8_t *codes;
   float *scales, *minima;
   size_t groups, blocks;
+  // Where the blocks begin that lie first in their group, second, third and fourth; how many scales a block has.
+  size_t starts[4], block_scales;
   // What is to be fetched while columns are multiplied: from where on, and how many bytes for each block.
   const uint8_t *ahead;
   size_t ahead_step;
@@ -19,7 +21,9 @@ ALWAYS_INLINE panel panel_in(void *scratch, size_t width) {
   size_t groups = (width + HYPNOS_GROUP - 1) / HYPNOS_GROUP;
   uint8_t *codes = scratch;
   float *scales = (float *)(codes + groups * 4 * 32 * PANEL_ROWS);
-  return (panel){codes, scales, scales + groups * 4 * 2 * PANEL_ROWS, groups, width / HYPNOS_BLOCK, scratch, 0};
+  return (panel){
+    codes, scales, scales + groups * 4 * 2 * PANEL_ROWS, groups, width / HYPNOS_BLOCK,
+    {0, groups, 2 * groups, 3 * groups}, 2 * PANEL_ROWS, scratch, 0};
 }
 
 // How many groups have a block at place `lane`.

@@ -33,6 +33,8 @@ public final class ComputeEngine {
   /// The threads' panels of unpacked rows, `panelBytes` apart.
   private var panels = allocateAligned(bytes: 1)
   private var panelBytes = 0
+  /// Weights that are multiplied with a few columns again and again.
+  private var packed: PackedWeights?
   let columns = QuantizedColumns()
   /// The input of a fine product.
   let fineRows = FineRows()
@@ -48,6 +50,13 @@ public final class ComputeEngine {
 
   deinit { free(panels) }
 
+  /// From now on takes products of `weights` with 5 to 64 columns from copies in memory, unless these would take more
+  /// than `limit` bytes or the kernels have no use for them. Results are the same to the bit.
+  public func pack(_ weights: [WeightMatrix], within limit: Int) {
+    guard packed == nil else { return }
+    packed = PackedWeights(weights, within: limit, engine: self)
+  }
+
   /// Multiplies the first `count` rows of `input` with every weight of the group, and adds what adapters make of
   /// the same input: `update` has the terms of each product in the group's order. `prepare` makes a row of the input
   /// first, while it is being read for the first time anyway.
@@ -59,8 +68,10 @@ public final class ComputeEngine {
     quantize(input, count: count, isNeeded: products.contains(where: \.weight.isQuantized), preparing: prepare)
     reservePanels(bytes: hypnos_scratch_bytes(input.width))
     let pieces = ProductPiece.split(products, threads: pool.threads, columns: count)
+    let packed = PackedWeights.columns.contains(count) ? packed : nil
     let calls = products.map {
-      ProductCall($0, input: input, columns: columns.base, count: count, kernels: kernels)
+      ProductCall(
+        $0, packed: packed?.start(of: $0.weight), input: input, columns: columns.base, count: count, kernels: kernels)
     }
     let lowRank = update.map { lowRankStep($0, input: input, outputs: products.map(\.output), count: count) }
     let before = lowRank?.itemCount ?? 0

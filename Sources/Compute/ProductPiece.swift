@@ -13,13 +13,15 @@ struct ProductPiece {
   /// Its rows.
   var rows: Range<Int> { first..<first + count }
 
+  /// Rows that kernels unpack together, where many columns are multiplied with them.
+  static let panelRows = 32
   /// The fewest bytes of weights that are worth the taking of a piece.
   private static let leastBytes = 16 << 10
 
   /// Cuts `products` into pieces: large ones first and ever smaller ones, so that the threads end together.
   static func split(_ products: [Product], threads: Int, columns: Int) -> [ProductPiece] {
-    // Many columns go through panels of 32 rows, few through tiles of four.
-    let panel = columns > 4 ? 32 : 16
+    // Many columns go through panels, few through tiles of four rows.
+    let panel = columns > 4 ? panelRows : 16
     var left = products.reduce(0) { $0 + $1.weight.rows }
     var pieces: [ProductPiece] = []
     pieces.reserveCapacity(16 * threads)
@@ -46,6 +48,8 @@ struct ProductCall {
   /// Whether the product takes the quantized columns, not the input.
   let isQuantized: Bool
   private let rows: UnsafePointer<UInt8>
+  /// The rows in the layout of panels, if there is a copy.
+  private let packed: UnsafePointer<UInt8>?
   private let rowBytes: Int
   private let rowCount: Int
   private let width: Int
@@ -55,15 +59,17 @@ struct ProductCall {
   private let output: UnsafeMutablePointer<Float>
   private let outputWidth: Int
 
-  /// The product of `product.weight` with the first `count` rows of `input`, which `columns` holds quantized.
+  /// The product of `product.weight`, or its `packed` copy, with the first `count` rows of `input`, which `columns` holds
+  /// quantized.
   init(
-    _ product: Product, input: FloatMatrix, columns: UnsafeRawPointer, count: Int, kernels: KernelSet
+    _ product: Product, packed: UnsafePointer<UInt8>?, input: FloatMatrix, columns: UnsafeRawPointer, count: Int, kernels: KernelSet
   ) {
     let weight = product.weight
     table = kernels.table
     format = Int32(weight.format.rawValue)
     isQuantized = weight.isQuantized
     rows = weight.row(0)
+    self.packed = packed
     rowBytes = weight.rowBytes
     rowCount = weight.rows
     width = weight.width
@@ -77,7 +83,9 @@ struct ProductCall {
   /// Where the weights of row `first` begin.
   func start(_ first: Int) -> UnsafePointer<UInt8> {
     precondition(first >= 0 && first < rowCount, "a row of the product")
-    return rows + first * rowBytes
+    guard let packed, let bytes = table.pointee.packed_bytes else { return rows + first * rowBytes }
+    precondition(first % ProductPiece.panelRows == 0, "the first row of a panel")
+    return packed + bytes(format, first, width)
   }
 
   /// Computes the rows of `piece`, which is one of this product's. `next` is where the weights begin that this thread
@@ -91,7 +99,10 @@ struct ProductCall {
     next: UnsafePointer<UInt8>?
   ) {
     precondition(range.lowerBound >= 0 && range.upperBound <= rowCount, "rows of the product")
-    if isQuantized {
+    if packed != nil {
+      table.pointee.multiply_packed(
+        format, start(range.lowerBound), range.count, width, columns, count, target, stride, next)
+    } else if isQuantized {
       table.pointee.multiply(
         format, start(range.lowerBound), rowBytes, range.count, width, columns, count, target, stride, panel, next)
     } else {

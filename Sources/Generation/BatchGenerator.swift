@@ -14,18 +14,27 @@ public struct BatchLimit: Sendable {
   public var sequences: Int
   /// The most bytes that their KV caches may come to take; one sequence runs whatever it takes.
   public var cacheBytes: Int
+  /// The most bytes that copies of the weights may take which make batches faster.
+  public var weightBytes: Int
 
-  /// At most `sequences` sequences and `cacheBytes` bytes of KV cache.
-  public init(sequences: Int, cacheBytes: Int = .max) {
+  /// At most `sequences` sequences, `cacheBytes` bytes of KV cache and `weightBytes` bytes of copied weights; without, a
+  /// sixteenth of the memory.
+  public init(sequences: Int, cacheBytes: Int = .max, weightBytes: Int = BatchLimit.memory / 16) {
     self.sequences = min(max(sequences, 1), BatchLimit.mostSequences)
     self.cacheBytes = cacheBytes
+    self.weightBytes = weightBytes
+  }
+
+  /// Bytes of memory that the machine has.
+  public static var memory: Int {
+    let memory = sysconf(Int32(_SC_PHYS_PAGES)).multipliedReportingOverflow(by: sysconf(Int32(_SC_PAGESIZE)))
+    return memory.overflow ? .max : memory.partialValue
   }
 
   /// As many as pay. A step with sixteen rows does little more than read the weights once; beyond, arithmetic takes
   /// the time, and more sequences only make each slower. Their caches get at most a quarter of the memory.
   public static var standard: BatchLimit {
-    let memory = sysconf(Int32(_SC_PHYS_PAGES)).multipliedReportingOverflow(by: sysconf(Int32(_SC_PAGESIZE)))
-    return BatchLimit(sequences: 16, cacheBytes: memory.overflow ? .max : memory.partialValue / 4)
+    BatchLimit(sequences: 16, cacheBytes: memory / 4)
   }
 }
 
@@ -41,6 +50,8 @@ public struct BatchResult {
 public final class BatchGenerator {
   /// The most rows of a step that read prompts; few enough for answers to go on meanwhile.
   private static let rowLimit = 128
+  /// With more sequences than these, which are streamed, steps are fast enough with copied weights to make them.
+  static let sequencesThatPack = 4
   /// Shared tokens that make it worth waiting until another sequence has computed them.
   private static let worthWaiting = 16
 
@@ -205,6 +216,7 @@ public final class BatchGenerator {
       }
       logitRows += batch.count - turn.logitRows..<batch.count
     }
+    if running.count > BatchGenerator.sequencesThatPack { model.packWeights(within: limit.weightBytes) }
     return try model.forward(batch, logitRows: logitRows)
   }
 }

@@ -38,6 +38,47 @@ import Testing
     }
   }
 
+  @Test(arguments: BlockFormat.quantized) func packedRowsGiveTheSame(format: BlockFormat) {
+    var random = Random(state: UInt64(format.rawValue))
+    for width in [32, 96, 256, 576, 768] where width % format.blockWidth == 0 {
+      for rows in [1, 17, 37, 64] {
+        let bytes = GuardedBytes(format.randomRows(rows, width: width, &random))
+        for columnCount in [1, 5, 6, 13] {
+          let columns = (0..<columnCount * width).map { _ in random.float(-3...3) }
+          let expected = Self.product(
+            format, bytes.pointer, count: rows, width: width, columns: columns, table: scalar)
+          for (name, table) in tables where table.pack != nil {
+            let found = Self.packedProduct(
+              format, bytes.pointer, count: rows, width: width, columns: columns, table: table)
+            #expect(found == expected, "\(format.name) on \(name), \(rows) x \(width), \(columnCount) columns")
+          }
+        }
+      }
+    }
+  }
+
+  /// The product by way of packed rows, which end at a guard page: the first 32 and the others each on their own.
+  private static func packedProduct(
+    _ format: BlockFormat, _ rows: UnsafePointer<UInt8>, count: Int, width: Int, columns: [Float],
+    table: hypnos_kernels
+  ) -> [Float] {
+    let (number, columnCount) = (Int32(format.rawValue), columns.count / width)
+    let quantized = quantized(columns, width: width, by: table)
+    let scratch = Aligned(hypnos_scratch_bytes(width))
+    let packed = GuardedBytes([UInt8](repeating: 0, count: table.packed_bytes(number, count, width)))
+    table.pack(number, rows, format.rowBytes(width: width)!, count, width, scratch.pointer, packed.pointer)
+    var out = [Float](repeating: .nan, count: count * columnCount)
+    for first in stride(from: 0, to: count, by: 32) {
+      let height = first == 0 ? min(32, count) : count - first
+      out.withUnsafeMutableBufferPointer {
+        table.multiply_packed(
+          number, packed.pointer + table.packed_bytes(number, first, width), height, width, quantized.pointer,
+          columnCount, $0.baseAddress! + first, count, nil)
+      }
+    }
+    return out
+  }
+
   @Test(arguments: BlockFormat.quantized) func scalarMatchesDouble(format: BlockFormat) {
     var random = Random(state: 99)
     let (rows, width) = (5, 768)

@@ -97,6 +97,16 @@ typedef struct {
     int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const void *columns,
     size_t column_count, float *out, size_t out_stride, void *scratch, const uint8_t *next);
 
+  // The same with rows packed beforehand, for a few columns again and again; all three are null where the instruction
+  // set has no use for it. A packed panel holds `packed_bytes(format, 1, width)` bytes and at most 32 rows, and so many
+  // panels follow one another, at a multiple of 64 bytes. `pack` takes the scratch of `multiply`.
+  size_t (*packed_bytes)(int format, size_t row_count, size_t width);
+  void (*pack)(
+    int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, void *scratch, uint8_t *packed);
+  void (*multiply_packed)(
+    int format, const uint8_t *packed, size_t row_count, size_t width, const void *columns, size_t column_count,
+    float *out, size_t out_stride, const uint8_t *next);
+
   // The same for rows of F32, F16 or BF16 and columns of float32, `column_stride` floats apart.
   void (*multiply_floats)(
     int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const float *columns,

@@ -1,0 +1,67 @@
+import Foundation
+import Testing
+
+@testable import Compute
+
+/// Copies of weights for batches: used or not, products are the same, and what is not allowed is not made.
+@Suite struct PackedWeightsTests {
+  private static let width = 256
+
+  /// Mapped weights of `rows` rows each, in formats of nibbles, of whole bytes and of floats.
+  private static func weights(_ rows: [Int], _ random: inout Random) throws -> [WeightMatrix] {
+    try zip(rows, [BlockFormat.q4_1, .q6_k, .q4_k, .f16]).map { count, format in
+      let path = NSTemporaryDirectory() + "hypnos-\(UUID().uuidString)"
+      let bytes =
+        format == .f16
+        ? (0..<count * width).flatMap { _ in
+          withUnsafeBytes(of: Float16(random.float(-1...1)).bitPattern) { Array($0) }
+        } : format.randomRows(count, width: width, &random)
+      try Data(bytes).write(to: URL(filePath: path))
+      defer { unlink(path) }
+      let file = try MappedFile(path: path)
+      let region = try #require(file.region(at: 0, length: file.count))
+      return try #require(WeightMatrix(name: "w", format: format, rows: count, width: width, region: region))
+    }
+  }
+
+  @Test func productsAreTheSame() throws {
+    var random = Random(state: 11)
+    let rows = [100, 33, 192, 40]
+    let weights = try Self.weights(rows, &random)
+    let input = FloatMatrix(rows: 65, width: Self.width)
+    for row in 0..<65 { input[row: row] = (0..<Self.width).map { _ in random.float(-2...2) } }
+    func run(_ engine: ComputeEngine, count: Int) -> [[Float]] {
+      let outputs = rows.map { FloatMatrix(rows: count, width: $0) }
+      engine.multiply(zip(weights, outputs).map { Product($0, into: $1) }, input: input, count: count)
+      return outputs.flatMap { output in (0..<count).map { output[row: $0] } }
+    }
+    for kernels in KernelSet.available {
+      let plain = ComputeEngine(kernels: kernels, threads: 1)
+      for threads in [1, 3] {
+        let packing = ComputeEngine(kernels: kernels, threads: threads)
+        packing.pack(weights, within: .max)
+        for count in [1, 4, 5, 16, 64, 65] {
+          #expect(run(packing, count: count) == run(plain, count: count), "\(kernels.name), \(count) columns")
+        }
+      }
+    }
+  }
+
+  @Test func takesNoMoreThanAllowed() throws {
+    var random = Random(state: 12)
+    let weights = try Self.weights([64, 32, 32, 32], &random)
+    for kernels in KernelSet.available {
+      let engine = ComputeEngine(kernels: kernels, threads: 2)
+      // Codes and float32 scales of 128 rows: Q4_1 and Q4_K have nibbles and, for 32 values, a scale and a minimum, Q6_K
+      // has bytes and, for 16 values, a scale. Floats are not copied.
+      let bytes = 96 * Self.width / 32 * (16 + 8) + 32 * Self.width / 32 * (32 + 8)
+      let isOfUse = kernels.name != "scalar"
+      let copies = PackedWeights(weights, within: bytes, engine: engine)
+      #expect((copies != nil) == isOfUse)
+      #expect(PackedWeights(weights, within: bytes - 1, engine: engine) == nil)
+      #expect(PackedWeights([], within: bytes, engine: engine) == nil)
+      #expect((copies?.start(of: weights[0]) != nil) == isOfUse)
+      #expect(copies?.start(of: weights[3]) == nil)
+    }
+  }
+}
