@@ -21,13 +21,7 @@ import Testing
         default: return withUnsafeBytes(of: UInt16(value.bitPattern >> 16)) { Array($0) }
         }
       }
-    let path = NSTemporaryDirectory() + "hypnos-\(UUID().uuidString)"
-    defer { unlink(path) }
-    try Data(bytes).write(to: URL(filePath: path))
-    let file = try MappedFile(path: path)
-    let region = try #require(file.region(at: 0, length: file.count))
-    return try #require(
-      WeightMatrix(name: "w", format: format, rows: rows, width: width, region: region))
+    return try mappedWeight(bytes, format, rows: rows, width: width)
   }
 
   private func matrix(_ columns: Int, _ width: Int, _ random: inout Random) -> FloatMatrix {

@@ -35,12 +35,7 @@ import Testing
 
   /// A mapped float32 weight.
   private func weight(_ values: [Float], rows: Int, width: Int) throws -> WeightMatrix {
-    let path = NSTemporaryDirectory() + "hypnos-\(UUID().uuidString)"
-    try values.withUnsafeBytes { Data($0) }.write(to: URL(filePath: path))
-    defer { unlink(path) }
-    let file = try MappedFile(path: path)
-    let region = try #require(file.region(at: 0, length: file.count))
-    return try #require(WeightMatrix(name: "w", format: .f32, rows: rows, width: width, region: region))
+    try mappedWeight(values.withUnsafeBytes { Array($0) }, .f32, rows: rows, width: width)
   }
 
   private func term(_ rank: Int, _ inputs: Int, _ outputs: Int, _ scale: Float, _ random: inout Random) -> LowRankTerm {

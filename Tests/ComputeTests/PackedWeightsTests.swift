@@ -10,17 +10,12 @@ import Testing
   /// Mapped weights of `rows` rows each, in formats of nibbles, of whole bytes and of floats.
   private static func weights(_ rows: [Int], _ random: inout Random) throws -> [WeightMatrix] {
     try zip(rows, [BlockFormat.q4_1, .q6_k, .q4_k, .f16]).map { count, format in
-      let path = NSTemporaryDirectory() + "hypnos-\(UUID().uuidString)"
       let bytes =
         format == .f16
         ? (0..<count * width).flatMap { _ in
           withUnsafeBytes(of: Float16(random.float(-1...1)).bitPattern) { Array($0) }
         } : format.randomRows(count, width: width, &random)
-      try Data(bytes).write(to: URL(filePath: path))
-      defer { unlink(path) }
-      let file = try MappedFile(path: path)
-      let region = try #require(file.region(at: 0, length: file.count))
-      return try #require(WeightMatrix(name: "w", format: format, rows: count, width: width, region: region))
+      return try mappedWeight(bytes, format, rows: count, width: width)
     }
   }
 

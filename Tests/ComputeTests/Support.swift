@@ -2,6 +2,7 @@
 import CKernels
 import Compute
 import Foundation
+import Testing
 
 /// The tables this machine runs, by name; `scalar` is always among them.
 nonisolated(unsafe) let tables: [(name: String, table: hypnos_kernels)] = {
@@ -92,4 +93,14 @@ func quantized(_ columns: [Float], width: Int, by table: hypnos_kernels) -> Alig
     }
   }
   return memory
+}
+
+/// `bytes`, rows of `width` values in `format`, as a weight in a mapped file.
+func mappedWeight(_ bytes: [UInt8], _ format: BlockFormat, rows: Int, width: Int) throws -> WeightMatrix {
+  let path = NSTemporaryDirectory() + "hypnos-\(UUID().uuidString)"
+  defer { unlink(path) }
+  try Data(bytes).write(to: URL(filePath: path))
+  let file = try MappedFile(path: path)
+  let region = try #require(file.region(at: 0, length: file.count))
+  return try #require(WeightMatrix(name: "w", format: format, rows: rows, width: width, region: region))
 }
