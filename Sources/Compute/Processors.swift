@@ -11,21 +11,9 @@ public enum Processors {
     var cores: Set<String> = []
     for index in 0..<online {
       let folder = "/sys/devices/system/cpu/cpu\(index)/topology/"
-      guard let siblings = firstLine(folder + "thread_siblings_list") else { return online }
+      guard let siblings = SystemFile.firstLine(folder + "thread_siblings_list") else { return online }
       cores.insert(siblings)
     }
     return max(1, cores.count)
-  }
-
-  private static func firstLine(_ path: String) -> String? {
-    guard let file = fopen(path, "r") else { return nil }
-    defer { fclose(file) }
-    var line = ""
-    while line.utf8.count < 256 {
-      let character = fgetc(file)
-      guard character != EOF, character != 10, let scalar = UnicodeScalar(UInt32(character)) else { break }
-      line.unicodeScalars.append(scalar)
-    }
-    return line.isEmpty ? nil : line
   }
 }

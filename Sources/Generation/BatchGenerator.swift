@@ -2,7 +2,6 @@
 // forward pass over a row of every one. An answer is the one its prompt gets alone, since a row's result does not
 // depend on what else is computed.
 import Compute
-import Glibc
 import Model
 
 /// How many sequences are computed at once.
@@ -18,24 +17,16 @@ public struct BatchLimit: Sendable {
   public var weightBytes: Int
 
   /// At most `sequences` sequences, `cacheBytes` bytes of KV cache and `weightBytes` bytes of copied weights; without, a
-  /// sixteenth of the memory.
-  public init(sequences: Int, cacheBytes: Int = .max, weightBytes: Int = BatchLimit.memory / 16) {
+  /// sixteenth of the memory that is available.
+  public init(sequences: Int, cacheBytes: Int = .max, weightBytes: Int = SystemMemory.available / 16) {
     self.sequences = min(max(sequences, 1), BatchLimit.mostSequences)
     self.cacheBytes = cacheBytes
     self.weightBytes = weightBytes
   }
 
-  /// Bytes of memory that the machine has.
-  public static var memory: Int {
-    let memory = sysconf(Int32(_SC_PHYS_PAGES)).multipliedReportingOverflow(by: sysconf(Int32(_SC_PAGESIZE)))
-    return memory.overflow ? .max : memory.partialValue
-  }
-
   /// As many as pay. A step with sixteen rows does little more than read the weights once; beyond, arithmetic takes
   /// the time, and more sequences only make each slower. Their caches get at most a quarter of the memory.
-  public static var standard: BatchLimit {
-    BatchLimit(sequences: 16, cacheBytes: memory / 4)
-  }
+  public static var standard: BatchLimit { BatchLimit(sequences: 16, cacheBytes: SystemMemory.total / 4) }
 }
 
 /// How one prompt of a batch came out.
