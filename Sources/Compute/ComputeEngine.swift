@@ -50,7 +50,7 @@ public final class ComputeEngine {
 
   deinit { free(panels) }
 
-  /// From now on takes products of `weights` with 5 to 64 columns from copies in memory, unless these would take more
+  /// From now on takes products of `weights` with 5 to 48 columns from copies in memory, unless these would take more
   /// than `limit` bytes or the kernels have no use for them. Results are the same to the bit.
   public func pack(_ weights: [WeightMatrix], within limit: Int) {
     guard packed == nil else { return }

@@ -6,7 +6,7 @@ import Glibc
 /// Packed copies of weights, found by the weights they were made from.
 final class PackedWeights: @unchecked Sendable {
   /// For how many columns they are used: fewer are streamed from the file, with more laying out hardly counts.
-  static let columns = 5...64
+  static let columns = 5...48
 
   private let base: UnsafeMutableRawPointer
   private let byteCount: Int
