@@ -8,6 +8,9 @@ final class PackedWeights: @unchecked Sendable {
   /// For how many columns they are used: fewer are streamed from the file, with more laying out hardly counts.
   static let columns = 5...48
 
+  /// Rows that a thread copies at once, whole panels.
+  private static let rowsAtOnce = 16 * ProductPiece.panelRows
+
   private let base: UnsafeMutableRawPointer
   private let byteCount: Int
   /// Where each copy begins, by where the weight's rows do.
@@ -36,12 +39,16 @@ final class PackedWeights: @unchecked Sendable {
     }
     self.places = places
     engine.reservePanels(bytes: weights.map { hypnos_scratch_bytes($0.width) }.max() ?? 0)
-    let targets = weights.map { UnsafeMutablePointer(mutating: places[$0.row(0)]) }
-    engine.pool.run(weights.count) { item, thread in
-      let weight = weights[item]
+    let pieces = weights.indices.flatMap { index in
+      stride(from: 0, to: weights[index].rows, by: Self.rowsAtOnce).map { (index: index, first: $0) }
+    }
+    engine.pool.run(pieces.count) { item, thread in
+      let (weight, first) = (weights[pieces[item].index], pieces[item].first)
+      guard let place = places[weight.row(0)] else { return }
+      let format = Int32(weight.format.rawValue)
       pack(
-        Int32(weight.format.rawValue), weight.row(0), weight.rowBytes, weight.rows, weight.width,
-        engine.panel(thread: thread), targets[item])
+        format, weight.row(first), weight.rowBytes, min(Self.rowsAtOnce, weight.rows - first), weight.width,
+        engine.panel(thread: thread), UnsafeMutablePointer(mutating: place) + bytes(format, first, weight.width))
     }
   }
 
