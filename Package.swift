@@ -1,6 +1,6 @@
 // swift-tools-version: 6.2
-// Modules import only downwards, in the order the targets are listed here, from the
-// executable to the inner loops. docs/architecture.md says what each one owns.
+// Modules import only downwards, in the order the targets are listed here, from the executable to the inner loops, and
+// name all they import: what is not rebuilt after a change is wrong. docs/architecture.md says what each one owns.
 import PackageDescription
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -19,13 +19,14 @@ let package = Package(
     .executableTarget(
       name: "hypnos",
       dependencies: [
-        "Console", "Curation", "Evaluation", "Training", "Generation", "Common", "CSystem", argumentParser,
+        "Console", "Curation", "Evaluation", "Training", "Generation", "Model", "Text", "Common", "GGUF", "Compute",
+        "CSystem", argumentParser,
       ]),
-    .target(name: "Console", dependencies: ["Generation", "CReadline", "CSystem"]),
+    .target(name: "Console", dependencies: ["Generation", "Model", "Text", "CReadline", "CSystem"]),
     .target(name: "Curation", dependencies: ["Evaluation", "Training", "Generation", "Model", "Text", "Common"]),
     .target(name: "Evaluation", dependencies: ["Generation", "Model", "Text", "Compute", "Common", crypto]),
     .target(name: "Training", dependencies: ["Generation", "Model", "Text", "Compute", "Common", crypto]),
-    .target(name: "Generation", dependencies: ["Model", crypto]),
+    .target(name: "Generation", dependencies: ["Model", "Text", "GGUF", "Compute", crypto]),
     .target(name: "Model", dependencies: ["GGUF", "Compute", "Text", crypto]),
     .target(name: "Text"),
     .target(name: "Common"),
@@ -38,18 +39,23 @@ let package = Package(
 
     .testTarget(
       name: "ComputeTests", dependencies: ["Compute", "CKernels"], resources: [.copy("Fixtures")]),
-    .testTarget(name: "GGUFTests", dependencies: ["GGUF"]),
+    .testTarget(name: "GGUFTests", dependencies: ["GGUF", "Compute"]),
     .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Fixtures")]),
     .testTarget(
-      name: "ModelTests", dependencies: ["Model", "GGUF"], resources: [.copy("Fixtures")]),
+      name: "ModelTests", dependencies: ["Model", "GGUF", "Compute"], resources: [.copy("Fixtures")]),
     .target(name: "TestModels", dependencies: ["Model", "GGUF", "Compute"], path: "Tests/TestModels"),
-    .testTarget(name: "GenerationTests", dependencies: ["Generation", "Model", "GGUF", "Compute", "TestModels"]),
     .testTarget(
-      name: "EvaluationTests", dependencies: ["Evaluation", "Common", "GGUF", "TestModels"],
+      name: "GenerationTests", dependencies: ["Generation", "Model", "Text", "GGUF", "Compute", "TestModels"]),
+    .testTarget(
+      name: "EvaluationTests", dependencies: ["Evaluation", "Generation", "Model", "Text", "Common", "GGUF", "TestModels"],
       resources: [.copy("Fixtures")]),
-    .testTarget(name: "CurationTests", dependencies: ["Curation", "Common", "TestModels"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training"], resources: [.copy("Fixtures")]),
-    .testTarget(name: "ConsoleTests", dependencies: ["Console"]),
+    .testTarget(
+      name: "CurationTests",
+      dependencies: ["Curation", "Evaluation", "Generation", "Text", "Common", "TestModels"]),
+    .testTarget(
+      name: "TrainingTests", dependencies: ["Training", "Generation", "Model", "Text", "Common", "Compute"],
+      resources: [.copy("Fixtures")]),
+    .testTarget(name: "ConsoleTests", dependencies: ["Console", "Model", "Text", "Compute", "CSystem"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF"]),
   ],
   swiftLanguageModes: [.v6]
