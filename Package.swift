@@ -22,8 +22,8 @@ let package = Package(
         "Console", "Curation", "Evaluation", "Training", "Generation", "Model", "Text", "Common", "GGUF", "Compute",
         "CSystem", argumentParser,
       ]),
-    .target(name: "Console", dependencies: ["Generation", "Model", "Text", "CReadline", "CSystem"]),
-    .target(name: "Curation", dependencies: ["Evaluation", "Training", "Generation", "Model", "Text", "Common"]),
+    .target(name: "Console", dependencies: ["Model", "Text", "CReadline", "CSystem"]),
+    .target(name: "Curation", dependencies: ["Evaluation", "Training", "Generation", "Model", "Text", "Common", crypto]),
     .target(name: "Evaluation", dependencies: ["Generation", "Model", "Text", "Compute", "Common", crypto]),
     .target(name: "Training", dependencies: ["Generation", "Model", "Text", "Compute", "Common", crypto]),
     .target(name: "Generation", dependencies: ["Model", "Text", "GGUF", "Compute", crypto]),
@@ -47,7 +47,7 @@ let package = Package(
     .testTarget(
       name: "GenerationTests", dependencies: ["Generation", "Model", "Text", "GGUF", "Compute", "TestModels"]),
     .testTarget(
-      name: "EvaluationTests", dependencies: ["Evaluation", "Generation", "Model", "Text", "Common", "GGUF", "TestModels"],
+      name: "EvaluationTests", dependencies: ["Evaluation", "Generation", "Model", "Text", "Common", "TestModels"],
       resources: [.copy("Fixtures")]),
     .testTarget(
       name: "CurationTests",

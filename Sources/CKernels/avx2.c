@@ -334,8 +334,8 @@ ALWAYS_INLINE int safe_additions(int bits, int halves) {
   return safe < steps ? safe : steps;
 }
 
-// Eight rows' codes of step `step` of a block, which begins at `codes`. With `nibbles` the second four steps are the high
-// halves of the first four's bytes.
+// Eight rows' codes of step `step` of a block, which begins at `codes`. With `nibbles` the second four steps are the
+// high halves of the first four's bytes.
 ALWAYS_INLINE __m256i load_codes(const uint8_t *codes, int step, int nibbles) {
   __m256i x = _mm256_load_si256((const __m256i *)(codes + (nibbles ? step % 4 : step) * PANEL_ROWS * 4));
   if (nibbles && step >= 4) x = _mm256_srli_epi16(x, 4);
@@ -394,7 +394,8 @@ ALWAYS_INLINE void multiply_block(
 }
 
 ALWAYS_INLINE void multiply_panel_as(
-  const panel *p, int shift, int halves, int minimum, int bits, int nibbles, const hypnos_column_group *first, int count,
+  const panel *p, int shift, int halves, int minimum, int bits, int nibbles, const hypnos_column_group *first,
+  int count,
   float out[PANEL_COLUMNS][PANEL_ROWS]) {
   const hypnos_column_group *columns[PANEL_COLUMNS];
   for (int c = 0; c < count; c++) columns[c] = first + (size_t)c * p->groups;
@@ -444,7 +445,8 @@ PANEL_SHAPE(nibbles, 3, 2, 0, 1)
 #include "packed.h"
 
 const hypnos_kernels hypnos_avx2_kernels = {
-  .name = "avx2", .multiply = multiply, HYPNOS_PACKED_KERNELS, HYPNOS_FLOAT_KERNELS, HYPNOS_FINE_KERNELS, HYPNOS_LIMIT_KERNELS};
+  .name = "avx2", .multiply = multiply, HYPNOS_PACKED_KERNELS, HYPNOS_FLOAT_KERNELS, HYPNOS_FINE_KERNELS,
+  HYPNOS_LIMIT_KERNELS};
 
 #pragma clang attribute pop
 #endif

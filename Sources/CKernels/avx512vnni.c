@@ -392,7 +392,8 @@ PANEL_SHAPE(nibbles, 2, 1, 1)
 #include "packed.h"
 
 const hypnos_kernels hypnos_avx512vnni_kernels = {
-  .name = "avx512vnni", .multiply = multiply, HYPNOS_PACKED_KERNELS, HYPNOS_FLOAT_KERNELS, HYPNOS_FINE_KERNELS, HYPNOS_LIMIT_KERNELS};
+  .name = "avx512vnni", .multiply = multiply, HYPNOS_PACKED_KERNELS, HYPNOS_FLOAT_KERNELS, HYPNOS_FINE_KERNELS,
+  HYPNOS_LIMIT_KERNELS};
 
 #pragma clang attribute pop
 #endif

@@ -1,7 +1,7 @@
 // Weights kept in the layout of panels. A step of several sequences spends more on laying a panel out than on a few
 // columns' products with it, and lays the same weights out in the next step again; kept in memory, with two codes of up
-// to four bits in a byte, they are read as fast as the file's own blocks. Included after products.h; sums are taken in the
-// order of the panels in the scratch, so that results are the same to the bit.
+// to four bits in a byte, they are read as fast as the file's own blocks. Included after products.h; sums are taken in
+// the order of the panels in the scratch, so that results are the same to the bit.
 #ifndef HYPNOS_PACKED_H
 #define HYPNOS_PACKED_H
 

@@ -33,8 +33,9 @@ public final class ComputeEngine {
   /// The threads' panels of unpacked rows, `panelBytes` apart.
   private var panels = allocateAligned(bytes: 1)
   private var panelBytes = 0
-  /// Weights that are multiplied with a few columns again and again.
+  /// Copies of weights that are multiplied with a few columns again and again.
   private var packed: PackedWeights?
+  private var hasTriedPacking = false
   let columns = QuantizedColumns()
   /// The input of a fine product.
   let fineRows = FineRows()
@@ -50,12 +51,20 @@ public final class ComputeEngine {
 
   deinit { free(panels) }
 
-  /// From now on takes products of `weights` with 5 to 48 columns from copies in memory, unless these would take more
-  /// than `limit` bytes or the kernels have no use for them. Results are the same to the bit.
-  public func pack(_ weights: [WeightMatrix], within limit: Int) {
-    guard packed == nil else { return }
-    packed = PackedWeights(weights, within: limit, engine: self)
+  /// From now on takes products of `weights` with few columns, `packedColumns`, from copies in memory, unless these would
+  /// take more than `limit` bytes or the kernels have no use for them. Results are the same to the bit. What is decided
+  /// the first time stays.
+  public func pack(_ weights: @autoclosure () -> [WeightMatrix], within limit: Int) {
+    guard !hasTriedPacking else { return }
+    hasTriedPacking = true
+    packed = PackedWeights(weights(), within: limit, engine: self)
   }
+
+  /// For how many columns copies are used.
+  public static var packedColumns: ClosedRange<Int> { PackedWeights.columns }
+
+  /// The copies that products with `count` columns are taken from, if there are any.
+  func copies(count: Int) -> PackedWeights? { PackedWeights.columns.contains(count) ? packed : nil }
 
   /// Multiplies the first `count` rows of `input` with every weight of the group, and adds what adapters make of
   /// the same input: `update` has the terms of each product in the group's order. `prepare` makes a row of the input
@@ -68,10 +77,10 @@ public final class ComputeEngine {
     quantize(input, count: count, isNeeded: products.contains(where: \.weight.isQuantized), preparing: prepare)
     reservePanels(bytes: hypnos_scratch_bytes(input.width))
     let pieces = ProductPiece.split(products, threads: pool.threads, columns: count)
-    let packed = PackedWeights.columns.contains(count) ? packed : nil
+    let copies = copies(count: count)
     let calls = products.map {
       ProductCall(
-        $0, packed: packed?.start(of: $0.weight), input: input, columns: columns.base, count: count, kernels: kernels)
+        $0, packed: copies?.start(of: $0.weight), input: input, columns: columns.base, count: count, kernels: kernels)
     }
     let lowRank = update.map { lowRankStep($0, input: input, outputs: products.map(\.output), count: count) }
     let before = lowRank?.itemCount ?? 0

@@ -13,20 +13,22 @@ struct ProductPiece {
   /// Its rows.
   var rows: Range<Int> { first..<first + count }
 
-  /// Rows that kernels unpack together, where many columns are multiplied with them.
+  /// Columns that kernels multiply with rows as they read them; more go through panels.
+  static let mostStreamed = 4
+  /// Rows of a panel, or of two.
   static let panelRows = 32
   /// The fewest bytes of weights that are worth the taking of a piece.
   private static let leastBytes = 16 << 10
 
   /// Cuts `products` into pieces: large ones first and ever smaller ones, so that the threads end together.
   static func split(_ products: [Product], threads: Int, columns: Int) -> [ProductPiece] {
-    // Many columns go through panels, few through tiles of four rows.
-    let panel = columns > 4 ? panelRows : 16
+    // Few columns go through tiles of four rows.
+    let panel = columns > mostStreamed ? panelRows : 16
     var left = products.reduce(0) { $0 + $1.weight.rows }
     var pieces: [ProductPiece] = []
     pieces.reserveCapacity(16 * threads)
     for (index, product) in products.enumerated() {
-      let least = columns > 4 ? panel : leastBytes / product.weight.rowBytes
+      let least = columns > mostStreamed ? panel : leastBytes / product.weight.rowBytes
       let unit = max(least / panel * panel, panel)
       var first = 0
       while first < product.weight.rows {
@@ -62,7 +64,8 @@ struct ProductCall {
   /// The product of `product.weight`, or its `packed` copy, with the first `count` rows of `input`, which `columns` holds
   /// quantized.
   init(
-    _ product: Product, packed: UnsafePointer<UInt8>?, input: FloatMatrix, columns: UnsafeRawPointer, count: Int, kernels: KernelSet
+    _ product: Product, packed: UnsafePointer<UInt8>?, input: FloatMatrix, columns: UnsafeRawPointer, count: Int,
+    kernels: KernelSet
   ) {
     let weight = product.weight
     table = kernels.table

@@ -3,7 +3,7 @@ import Glibc
 
 /// Text files of `/proc` and `/sys`.
 enum SystemFile {
-  /// The lines of the file's first 4,096 bytes; none when it cannot be read.
+  /// The lines that are not empty, of the file's first 4,096 bytes; none when it cannot be read.
   static func lines(_ path: String) -> [String] {
     guard let file = fopen(path, "r") else { return [] }
     defer { fclose(file) }

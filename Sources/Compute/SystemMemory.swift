@@ -10,7 +10,8 @@ public enum SystemMemory {
     return total(physical: bytes.overflow || bytes.partialValue <= 0 ? .max : bytes.partialValue, limits: limits)
   }
 
-  /// Bytes that can be had without others having to give theirs up.
+  /// Bytes that the system can give without taking them from others; in a container at most its limit, whatever of that
+  /// is in use.
   public static var available: Int { available(of: total, status: SystemFile.lines("/proc/meminfo")) }
 
   /// The least of `physical` bytes and those of a container's `limits` that are numbers.

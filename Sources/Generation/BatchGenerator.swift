@@ -16,8 +16,8 @@ public struct BatchLimit: Sendable {
   /// The most bytes that copies of the weights may take which make batches faster.
   public var weightBytes: Int
 
-  /// At most `sequences` sequences, `cacheBytes` bytes of KV cache and `weightBytes` bytes of copied weights; without, a
-  /// sixteenth of the memory that is available.
+  /// At most `sequences` sequences, `cacheBytes` bytes of KV cache and `weightBytes` bytes of copied weights; without,
+  /// a sixteenth of the memory that is available.
   public init(sequences: Int, cacheBytes: Int = .max, weightBytes: Int = SystemMemory.available / 16) {
     self.sequences = min(max(sequences, 1), BatchLimit.mostSequences)
     self.cacheBytes = cacheBytes
@@ -41,8 +41,6 @@ public struct BatchResult {
 public final class BatchGenerator {
   /// The most rows of a step that read prompts; few enough for answers to go on meanwhile.
   private static let rowLimit = 128
-  /// With more sequences than these, which are streamed, steps are fast enough with copied weights to make them.
-  static let sequencesThatPack = 4
   /// Shared tokens that make it worth waiting until another sequence has computed them.
   private static let worthWaiting = 16
 
@@ -207,7 +205,7 @@ public final class BatchGenerator {
       }
       logitRows += batch.count - turn.logitRows..<batch.count
     }
-    if running.count > BatchGenerator.sequencesThatPack { model.packWeights(within: limit.weightBytes) }
+    if ComputeEngine.packedColumns.contains(running.count) { model.packWeights(within: limit.weightBytes) }
     return try model.forward(batch, logitRows: logitRows)
   }
 }

@@ -76,11 +76,12 @@ public final class Transformer {
     adapterGeneration += 1
   }
 
-  /// Gets ready for batches of more than four rows: keeps copies of the weights in a layout for them, where those take
-  /// at most `limit` bytes. What comes after is faster and the same to the bit.
+  /// Gets ready for batches of `ComputeEngine.packedColumns` rows: keeps copies of the weights in a layout for them,
+  /// where those take at most `limit` bytes. What comes after is faster and the same to the bit.
   public func packWeights(within limit: Int) {
-    let layers = checkpoint.weights.layers.flatMap { layer in Projection.allCases.map { layer[$0] } }
-    engine.pack(layers + [checkpoint.weights.head], within: limit)
+    let weights = checkpoint.weights
+    engine.pack(
+      weights.layers.flatMap { layer in Projection.allCases.map { layer[$0] } } + [weights.head], within: limit)
   }
 
   /// Bytes of KV cache that `positions` positions take.

@@ -35,9 +35,34 @@ import Testing
       for threads in [1, 3] {
         let packing = ComputeEngine(kernels: kernels, threads: threads)
         packing.pack(weights, within: .max)
+        let used = [1, 4, 5, 48, 49].map { packing.copies(count: $0) != nil }
+        #expect(used == (kernels.name == "scalar" ? [false, false, false, false, false] : [false, false, true, true, false]))
         for count in [1, 4, 5, 16, 48, 49] {
           #expect(run(packing, count: count) == run(plain, count: count), "\(kernels.name), \(count) columns")
         }
+      }
+    }
+  }
+
+  /// Parts of a weight begin where the whole does.
+  @Test func weightsAtOnePlaceAreNotMixedUp() throws {
+    var random = Random(state: 13)
+    let whole = try mappedWeight(
+      BlockFormat.q4_1.randomRows(2000, width: Self.width, &random), .q4_1, rows: 2000, width: Self.width)
+    let part = whole.rows(0..<40)
+    let region = try #require(whole.region.file.region(at: 0, length: 20 * 144))
+    let other = try #require(
+      WeightMatrix(name: "o", format: .q4_k, rows: 20, width: Self.width, region: region))
+    let input = FloatMatrix(rows: 6, width: Self.width)
+    for row in 0..<6 { input[row: row] = (0..<Self.width).map { _ in random.float(-2...2) } }
+    for kernels in KernelSet.available {
+      let (plain, packing) = (ComputeEngine(kernels: kernels, threads: 1), ComputeEngine(kernels: kernels, threads: 2))
+      packing.pack([whole, part, other, part], within: .max)
+      for weight in [whole, part] {
+        let (expected, found) = (FloatMatrix(rows: 6, width: weight.rows), FloatMatrix(rows: 6, width: weight.rows))
+        plain.multiply([Product(weight, into: expected)], input: input, count: 6)
+        packing.multiply([Product(weight, into: found)], input: input, count: 6)
+        #expect((0..<6).allSatisfy { found[row: $0] == expected[row: $0] })
       }
     }
   }

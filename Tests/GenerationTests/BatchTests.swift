@@ -2,6 +2,7 @@
 import Model
 import Testing
 
+@testable import Compute
 @testable import Generation
 
 @Suite struct BatchTests {
@@ -98,6 +99,18 @@ import Testing
     let ticket = try batch.submit(Array(long.dropLast()))
     let answer = try #require(batch.finish()[ticket]).get()
     #expect(answer.tokens.count == 1 && answer.finish == .context)
+  }
+
+  @Test func weightsAreCopiedForManyWhereThereIsMemory() throws {
+    let prompts = try Self.questions.map { try model.prompt($0) }
+    for (count, bytes, isCopied) in [(4, Int.max, false), (5, 1 << 20, false), (5, .max, true)] {
+      let transformer = Transformer(model.transformer.checkpoint, threads: 1)
+      let batch = BatchGenerator(
+        model: transformer, context: 1024, options: options, limit: BatchLimit(sequences: 8, weightBytes: bytes))
+      for prompt in prompts.prefix(count) { _ = try batch.submit(prompt) }
+      _ = batch.finish()
+      #expect((transformer.engine.copies(count: 5) != nil) == isCopied, "\(count) sequences, \(bytes) bytes")
+    }
   }
 
   @Test func littleMemoryMeansFewAtOnce() throws {

@@ -98,8 +98,9 @@ typedef struct {
     size_t column_count, float *out, size_t out_stride, void *scratch, const uint8_t *next);
 
   // The same with rows packed beforehand, for a few columns again and again; all three are null where the instruction
-  // set has no use for it. A packed panel holds `packed_bytes(format, 1, width)` bytes and at most 32 rows, and so many
-  // panels follow one another, at a multiple of 64 bytes. `pack` takes the scratch of `multiply`.
+  // set has no use for it. Rows are packed 16 or 32 at a time, the last filled up, into panels that follow one another
+  // from a multiple of 64 bytes on: row `r`, a multiple of 32, begins `packed_bytes(format, r, width)` bytes behind the
+  // first. `pack` takes the scratch of `multiply`.
   size_t (*packed_bytes)(int format, size_t row_count, size_t width);
   void (*pack)(
     int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, void *scratch, uint8_t *packed);
@@ -107,7 +108,7 @@ typedef struct {
     int format, const uint8_t *packed, size_t row_count, size_t width, const void *columns, size_t column_count,
     float *out, size_t out_stride, const uint8_t *next);
 
-  // The same for rows of F32, F16 or BF16 and columns of float32, `column_stride` floats apart.
+  // As `multiply`, for rows of F32, F16 or BF16 and columns of float32, `column_stride` floats apart.
   void (*multiply_floats)(
     int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const float *columns,
     size_t column_stride, size_t column_count, float *out, size_t out_stride);

@@ -40,7 +40,9 @@ public final class Benchmark {
     precondition(test.positions <= capacity && test.parallel <= Transformer.batchLimit, "a test there is room for")
     let limits = limits(threads: threads)
     use(threads: threads)
-    if test.parallel > BatchGenerator.sequencesThatPack { model.packWeights(within: BatchLimit.standard.weightBytes) }
+    if test.kind == .generation, ComputeEngine.packedColumns.contains(test.parallel) {
+      model.packWeights(within: BatchLimit.standard.weightBytes)
+    }
     try fill(test.depth, sequences: test.parallel)
     var speeds: [Double] = []
     for repetition in 0...repetitions {
