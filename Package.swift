@@ -23,7 +23,9 @@ let package = Package(
         "CSystem", argumentParser,
       ]),
     .target(name: "Console", dependencies: ["Model", "Text", "CReadline", "CSystem"]),
-    .target(name: "Curation", dependencies: ["Evaluation", "Training", "Generation", "Model", "Text", "Common", crypto]),
+    .target(
+      name: "Curation",
+      dependencies: ["Evaluation", "Training", "Generation", "Model", "Text", "Common", crypto]),
     .target(name: "Evaluation", dependencies: ["Generation", "Model", "Text", "Compute", "Common", crypto]),
     .target(name: "Training", dependencies: ["Generation", "Model", "Text", "Compute", "Common", crypto]),
     .target(name: "Generation", dependencies: ["Model", "Text", "GGUF", "Compute", crypto]),
