@@ -15,9 +15,14 @@
 #define PACKED_FUNCTION_6 PANEL_FOR
 #define PACKED_FUNCTION_8 PANEL_FOR
 
+// The bytes of a block's codes in all rows of a panel.
+ALWAYS_INLINE size_t packed_code_bytes(int bits) {
+  return (size_t)PANEL_ROWS * (IS_NIBBLES(bits) ? HYPNOS_BLOCK / 2 : HYPNOS_BLOCK);
+}
+
 ALWAYS_INLINE size_t packed_panel_bytes(size_t width, int halves, int minimum, int bits) {
-  size_t codes = IS_NIBBLES(bits) ? HYPNOS_BLOCK / 2 : HYPNOS_BLOCK;
-  return width / HYPNOS_BLOCK * PANEL_ROWS * (codes + sizeof(float) * (size_t)(halves * (1 + minimum)));
+  size_t scale_bytes = sizeof(float) * (size_t)(PANEL_ROWS * halves * (1 + minimum));
+  return width / HYPNOS_BLOCK * (packed_code_bytes(bits) + scale_bytes);
 }
 
 // The packed panel at `start`: only the blocks there are, and the scales they have.
@@ -25,7 +30,7 @@ ALWAYS_INLINE panel packed_panel(const uint8_t *start, size_t width, int halves,
   panel p = panel_in((void *)start, width);
   for (size_t lane = 1; lane < 4; lane++) p.starts[lane] = p.starts[lane - 1] + blocks_in_lane(&p, lane - 1);
   p.block_scales = (size_t)halves * PANEL_ROWS;
-  p.scales = (float *)(start + p.blocks * PANEL_ROWS * (IS_NIBBLES(bits) ? HYPNOS_BLOCK / 2 : HYPNOS_BLOCK));
+  p.scales = (float *)(start + p.blocks * packed_code_bytes(bits));
   p.minima = p.scales + p.blocks * p.block_scales;
   return p;
 }
@@ -37,11 +42,11 @@ ALWAYS_INLINE void pack_panel(const panel *from, const panel *to, int minimum, i
     for (size_t g = 0; g < blocks_in_lane(from, lane); g++) {
       size_t source = from->starts[lane] + g, target = to->starts[lane] + g;
       const uint8_t *codes = from->codes + source * 2 * HALF;
+      uint8_t *packed = to->codes + target * packed_code_bytes(bits);
       if (IS_NIBBLES(bits)) {
-        for (size_t i = 0; i < HALF; i++)
-          to->codes[target * HALF + i] = (uint8_t)(codes[i] | codes[HALF + i] << 4);
+        for (size_t i = 0; i < HALF; i++) packed[i] = (uint8_t)(codes[i] | codes[HALF + i] << 4);
       } else {
-        memcpy(to->codes + target * 2 * HALF, codes, 2 * HALF);
+        memcpy(packed, codes, 2 * HALF);
       }
       size_t bytes = to->block_scales * sizeof(float);
       memcpy(to->scales + target * to->block_scales, from->scales + source * from->block_scales, bytes);

@@ -4,8 +4,9 @@
 #define HYPNOS_PANEL_H
 
 // A panel: for each block in the order it is summed, 8 times PANEL_ROWS rows of 4 codes, or with two codes to a byte 4
-// times; behind the codes the scales, [block][half][row], and as many minima. The order: all blocks that lie first in their group, then the second ones,
-// the third, the fourth. In the scratch there is room for four blocks of every group and two halves of every block.
+// times; behind the codes the scales, [block][half][row], and as many minima. The order: all blocks that lie first in
+// their group, then the second ones, the third, the fourth. In the scratch there is room for four blocks of every group
+// and two halves of every block.
 typedef struct {
   uint8_t *codes;
   float *scales, *minima;
