@@ -103,6 +103,7 @@ ALWAYS_INLINE void score_tiles8(
       }
     for (int t = 0; t < tiles; t++) {
       floats scale = load_halves(cached_scales(starts[t], size, block));
+      __builtin_prefetch(cached_scales(ahead[t], size, block), 0, 2);
       for (int q = 0; q < count; q++)
         sums[q][t] = fused(__builtin_convertvector(parts[q][t], floats), scale, sums[q][t]);
     }
@@ -167,6 +168,8 @@ ALWAYS_INLINE void weigh_vectors8(
     const uint8_t *tile = values + t * tile_bytes;
     const uint8_t *ahead =
       unit_ahead(values, t + AHEAD / HYPNOS_TILE, end, next->values, tiles_of(next), tile_bytes, tile);
+    for (int b = 0; b < (vectors + 1) / 2; b++)
+      __builtin_prefetch(cached_scales(ahead, size, d / CACHE_BLOCK + (size_t)b), 0, 2);
     for (size_t p = 0; p < HYPNOS_TILE / 2; p++) {
       size_t offset = 2 * (p * size + d), pair = (t - first) * (HYPNOS_TILE / 2) + p;
       const uint8_t *row = tile + offset;
