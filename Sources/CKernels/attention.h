@@ -7,8 +7,9 @@
 // The most vectors of a value summed side by side, and the most tiles of keys, each of which is a stream from memory.
 enum { ATTEND_VECTORS = 8, SCORE_TILES = 4 };
 
-// How many positions ahead values are fetched to the second-level cache; keys are by as many tiles as are read at once.
-enum { AHEAD = 32 };
+// How many bytes ahead keys and values are fetched to the second-level cache: more than come while a chunk's scores
+// become weights.
+enum { AHEAD = 8192 };
 
 // The place of unit `index`, of `bytes` bytes, of those that end before `last`. Behind them come the first `count` of
 // what the thread reads next; where there is nothing to fetch it is `here`, which is being read anyway.
@@ -22,13 +23,14 @@ ALWAYS_INLINE size_t tiles_of(const hypnos_cache_part *part) {
   return (part->positions + HYPNOS_TILE - 1) / HYPNOS_TILE;
 }
 
-// Where `tiles` tiles of keys from `tile` on start, and for each what is fetched while it is read: as many tiles ahead.
+// Where `tiles` tiles of keys from `tile` on start, and for each what is fetched while it is read.
 ALWAYS_INLINE void find_tiles(
   int tiles, const uint8_t *keys, size_t tile, size_t last, const hypnos_cache_part *next, size_t tile_bytes,
   const uint8_t *starts[SCORE_TILES], const uint8_t *ahead[SCORE_TILES]) {
+  size_t distance = AHEAD / tile_bytes > (size_t)tiles ? AHEAD / tile_bytes : (size_t)tiles;
   for (size_t t = tile; t < tile + (size_t)tiles; t++) {
     const uint8_t *start = starts[t - tile] = keys + t * tile_bytes;
-    ahead[t - tile] = unit_ahead(keys, t + (size_t)tiles, last, next->keys, tiles_of(next), tile_bytes, start);
+    ahead[t - tile] = unit_ahead(keys, t + distance, last, next->keys, tiles_of(next), tile_bytes, start);
   }
 }
 
@@ -106,10 +108,10 @@ ALWAYS_INLINE void score_keys(
       score_tiles(count, together, queries, size, keys, tile, last, next, scores);
 }
 
-// e to the x for a weight beside one of 1. What is too small to change a sum is zero: products of such weights would be
+// e to the x for a weight beside one of 1: x is not above 0. What is too small to change a sum is zero: products of such weights would be
 // subnormal, and each of those takes the processor as long as a hundred others.
 ALWAYS_INLINE floats weight_exponential(floats x) {
-  return choose(x < splat(-60.0f), (floats){}, exponential(x));
+  return choose(x < splat(-60.0f), (floats){}, exponential_within(x));
 }
 
 // Turns one query's scores into exponentials; those outside its window become zero.
@@ -142,7 +144,7 @@ ALWAYS_INLINE void weigh_vectors(
   floats sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
   for (size_t t = from; t < to; t++) {
     const uint8_t *ahead = unit_ahead(
-      (const uint8_t *)values, t + AHEAD, to, next->values, next->positions, 2 * size,
+      (const uint8_t *)values, t + AHEAD / (2 * size), to, next->values, next->positions, 2 * size,
       (const uint8_t *)(values + t * size));
     for (size_t line = 0; line < 2 * size; line += 64) __builtin_prefetch(ahead + line, 0, 2);
     for (int v = 0; v < vectors; v++) {

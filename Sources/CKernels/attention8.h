@@ -66,20 +66,31 @@ ALWAYS_INLINE ints load_pairs_part(const uint8_t *p, size_t pairs) {
   return load_pairs(part);
 }
 
-// Rounds `count` values, a multiple of 32 with room for it, to pairs of 16-bit integers, and returns their scale: not
-// finite when a value is not.
-ALWAYS_INLINE float round_to_pairs(const float *values, size_t count, int32_t *pairs) {
-  ints most = {};
-  for (size_t i = 0; i < count; i += 16) most = __builtin_elementwise_max(most, magnitude(load(values + i)));
-  int32_t largest = __builtin_reduce_max(most);
+// What values are multiplied with before they are rounded to 16 bits, when `magnitudes` are the largest of them; `scale`
+// takes it back, and is not finite when a value is not.
+ALWAYS_INLINE floats rounding_factor(ints magnitudes, float *scale) {
+  int32_t largest = __builtin_reduce_max(magnitudes);
   float peak;
   memcpy(&peak, &largest, sizeof peak);
-  floats inverse = splat(largest ? CACHE_PEAK / peak : 0.0f);
-  for (size_t i = 0; i < count; i += 32) {
-    ints two = pair_neighbours(nearest(load(values + i) * inverse), nearest(load(values + i + 16) * inverse));
-    memcpy(pairs + i / 2, &two, sizeof two);
-  }
-  return peak / CACHE_PEAK;
+  *scale = peak / CACHE_PEAK;
+  return splat(largest ? CACHE_PEAK / peak : 0.0f);
+}
+
+// Thirty-two values times `factor` as pairs of 16-bit integers, which are the low bits of a number near 1.5 * 2^23.
+ALWAYS_INLINE void round_pairs(floats a, floats b, floats factor, int32_t pairs[16]) {
+  floats near = splat(0x1.8p23f);
+  ints two = pair_neighbours((ints)fused(a, factor, near), (ints)fused(b, factor, near));
+  memcpy(pairs, &two, sizeof two);
+}
+
+// Rounds `count` values of a query, a multiple of 32, and returns their scale.
+ALWAYS_INLINE float round_query(const float *values, size_t count, int32_t *pairs) {
+  ints most = {};
+  for (size_t i = 0; i < count; i += 16) most = __builtin_elementwise_max(most, magnitude(load(values + i)));
+  float scale;
+  floats factor = rounding_factor(most, &scale);
+  for (size_t i = 0; i < count; i += 32) round_pairs(load(values + i), load(values + i + 16), factor, pairs + i / 2);
+  return scale;
 }
 
 // Scores of `count` queries against `tiles` tiles of sixteen keys, side by side, by `pairs` pairs of their dimensions
@@ -126,7 +137,7 @@ ALWAYS_INLINE void score_keys8(
     for (int q = 0; q < count; q++) {
       float padded[SPAN] = {0};
       memcpy(padded, queries + (size_t)q * size + from, width * sizeof(float));
-      scales[q] = round_to_pairs(padded, (width + 31) / 32 * 32, pairs[q]);
+      scales[q] = round_query(padded, (width + 31) / 32 * 32, pairs[q]);
     }
     _Pragma("clang loop unroll(full)") for (int together = tiles_together(count); together > 0; together /= 2)
       for (; tile + (size_t)together <= last; tile += (size_t)together)
@@ -136,19 +147,22 @@ ALWAYS_INLINE void score_keys8(
   }
 }
 
-// The weights of the positions between two tiles times the scales of the values' block, as pairs of positions. A weight
-// of zero hides whatever scale stands at a position that is not seen.
+// One query's weights for `count` tiles times the scales of a block of their values, as pairs of positions. A weight of
+// zero hides whatever scale stands at a position that is not seen.
 ALWAYS_INLINE float round_weights(
-  const float *weights, const uint8_t *values, size_t size, size_t block, size_t first, size_t last, int32_t *pairs) {
-  float scaled[TILES_ROUNDED * HYPNOS_TILE];
-  size_t tile_bytes = hypnos_tile_bytes(HYPNOS_CACHE_Q8, size);
-  for (size_t t = first; t < last; t++) {
+  const float *weights, const floats scales[TILES_ROUNDED], size_t count, int32_t *pairs) {
+  floats scaled[TILES_ROUNDED] = {};
+  ints most = {};
+  for (size_t t = 0; t < TILES_ROUNDED && t < count; t++) {
     floats weight = load(weights + t * HYPNOS_TILE);
-    floats scale = load_halves(cached_scales(values + t * tile_bytes, size, block));
-    store(scaled + (t - first) * HYPNOS_TILE, choose(weight == splat(0), (floats){}, weight * scale));
+    scaled[t] = choose(weight == splat(0), (floats){}, weight * scales[t]);
+    most = __builtin_elementwise_max(most, magnitude(scaled[t]));
   }
-  if ((last - first) % 2) store(scaled + (last - first) * HYPNOS_TILE, (floats){});
-  return round_to_pairs(scaled, (last - first + 1) / 2 * 2 * HYPNOS_TILE, pairs);
+  float scale;
+  floats factor = rounding_factor(most, &scale);
+  for (size_t t = 0; t < TILES_ROUNDED; t += 2)
+    round_pairs(scaled[t], scaled[t + 1], factor, pairs + t * HYPNOS_TILE / 2);
+  return scale;
 }
 
 // Weighted sums of `vectors` times sixteen of the values' dimensions from `d` on, fewer at the end, for all queries, over
@@ -158,16 +172,21 @@ ALWAYS_INLINE void weigh_vectors8(
   size_t size, size_t d, const hypnos_cache_part *next, float *outputs, int adds) {
   int32_t pairs[BLOCKS_TOGETHER][HYPNOS_ATTEND_QUERIES][TILES_ROUNDED * HYPNOS_TILE / 2];
   float scales[BLOCKS_TOGETHER][HYPNOS_ATTEND_QUERIES];
-  for (int b = 0; b < (vectors + 1) / 2; b++)
-    for (int q = 0; q < count; q++)
-      scales[b][q] = round_weights(
-        weights + q * HYPNOS_CHUNK, values, size, d / CACHE_BLOCK + (size_t)b, first, last, pairs[b][q]);
-  ints sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
   size_t tile_bytes = hypnos_tile_bytes(HYPNOS_CACHE_Q8, size), rest = size - d;
+  for (int b = 0; b < (vectors + 1) / 2; b++) {
+    floats tile_scales[TILES_ROUNDED] = {};
+    for (size_t t = 0; t < TILES_ROUNDED && t < last - first; t++)
+      tile_scales[t] =
+        load_halves(cached_scales(values + (first + t) * tile_bytes, size, d / CACHE_BLOCK + (size_t)b));
+    for (int q = 0; q < count; q++)
+      scales[b][q] =
+        round_weights(weights + q * HYPNOS_CHUNK + first * HYPNOS_TILE, tile_scales, last - first, pairs[b][q]);
+  }
+  ints sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
   for (size_t t = first; t < last; t++) {
     const uint8_t *tile = values + t * tile_bytes;
     const uint8_t *ahead =
-      unit_ahead(values, t + AHEAD / HYPNOS_TILE, end, next->values, tiles_of(next), tile_bytes, tile);
+      unit_ahead(values, t + AHEAD / tile_bytes, end, next->values, tiles_of(next), tile_bytes, tile);
     for (int b = 0; b < (vectors + 1) / 2; b++)
       __builtin_prefetch(cached_scales(ahead, size, d / CACHE_BLOCK + (size_t)b), 0, 2);
     for (size_t p = 0; p < HYPNOS_TILE / 2; p++) {

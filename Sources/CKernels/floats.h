@@ -52,11 +52,9 @@ ALWAYS_INLINE float add_lanes(floats x) {
   return (b[0] + b[2]) + (b[1] + b[3]);
 }
 
-// e to the x, within 2 units in the last place between -87 and 88, and clamped to them; NaN stays NaN.
+// e to the x, within 2 units in the last place, for x between -87 and 88; NaN stays NaN.
 // The exponent is split off by adding 1.5 * 2^23, the rest is the Taylor series on [-ln 2 / 2, ln 2 / 2].
-ALWAYS_INLINE floats exponential(floats x) {
-  x = choose(x < splat(-87.0f), splat(-87.0f), x);
-  x = choose(x > splat(88.0f), splat(88.0f), x);
+ALWAYS_INLINE floats exponential_within(floats x) {
   floats shifted = fused(x, splat(0x1.715476p+0f), splat(0x1.8p23f));
   floats whole = shifted - splat(0x1.8p23f);
   floats r = fused(whole, splat(-0x1.62e4p-1f), x);
@@ -71,6 +69,12 @@ ALWAYS_INLINE floats exponential(floats x) {
   p = fused(p, r, splat(1.0f));
   ints scale = ((ints)shifted + 127) << 23;
   return p * (floats)scale;
+}
+
+// The same for all x, clamped to these bounds.
+ALWAYS_INLINE floats exponential(floats x) {
+  x = choose(x < splat(-87.0f), splat(-87.0f), x);
+  return exponential_within(choose(x > splat(88.0f), splat(88.0f), x));
 }
 
 ALWAYS_INLINE float exponential1(float x) { return exponential(splat(x))[0]; }
