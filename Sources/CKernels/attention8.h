@@ -83,13 +83,20 @@ ALWAYS_INLINE void round_pairs(floats a, floats b, floats factor, int32_t pairs[
   memcpy(pairs, &two, sizeof two);
 }
 
-// Rounds `count` values of a query, a multiple of 32, and returns their scale.
+ALWAYS_INLINE floats load_within(const float *values, size_t i, size_t count) {
+  return count - i < 16 ? load_part(values + i, count - i) : load(values + i);
+}
+
+// Rounds `count` values of a query, up to whole blocks, and returns their scale.
 ALWAYS_INLINE float round_query(const float *values, size_t count, int32_t *pairs) {
   ints most = {};
-  for (size_t i = 0; i < count; i += 16) most = __builtin_elementwise_max(most, magnitude(load(values + i)));
+  for (size_t i = 0; i < count; i += 16) most = __builtin_elementwise_max(most, magnitude(load_within(values, i, count)));
   float scale;
   floats factor = rounding_factor(most, &scale);
-  for (size_t i = 0; i < count; i += 32) round_pairs(load(values + i), load(values + i + 16), factor, pairs + i / 2);
+  for (size_t i = 0; i < count; i += 32) {
+    floats second = i + 16 < count ? load_within(values, i + 16, count) : (floats){};
+    round_pairs(load_within(values, i, count), second, factor, pairs + i / 2);
+  }
   return scale;
 }
 
@@ -134,11 +141,7 @@ ALWAYS_INLINE void score_keys8(
     size_t width = size - from < SPAN ? size - from : SPAN, tile = first;
     int32_t pairs[HYPNOS_ATTEND_QUERIES][SPAN / 2];
     float scales[HYPNOS_ATTEND_QUERIES];
-    for (int q = 0; q < count; q++) {
-      float padded[SPAN] = {0};
-      memcpy(padded, queries + (size_t)q * size + from, width * sizeof(float));
-      scales[q] = round_query(padded, (width + 31) / 32 * 32, pairs[q]);
-    }
+    for (int q = 0; q < count; q++) scales[q] = round_query(queries + (size_t)q * size + from, width, pairs[q]);
     _Pragma("clang loop unroll(full)") for (int together = tiles_together(count); together > 0; together /= 2)
       for (; tile + (size_t)together <= last; tile += (size_t)together)
         score_tiles8(

@@ -37,6 +37,8 @@ public final class AttentionPlan {
   let tiles: [AttentionTile]
   /// The chunks that the tiles see, tile after tile.
   let chunks: [ChunkAddress]
+  /// The same in the order in which they lie in memory, for threads that share them out.
+  private(set) lazy var pieces = AttentionPieces(of: tiles)
 
   /// The plan for rows at `positions`, one or more of caches of one shape, reserved up to there. Each row has `group`
   /// query heads for each key/value head, and sees `window` positions, its own included; nil for all.
@@ -87,6 +89,9 @@ struct AttentionTile {
   /// Queries of the tile.
   var count: Int { rows.count * heads.count }
 
+  /// Where `chunk` stands among the plan's.
+  func place(of chunk: Int) -> Int { firstChunk + chunk - chunks.lowerBound }
+
   /// Splits a batch into tiles of at most as many queries as the kernel takes.
   static func split(_ positions: [CachePosition], seen: [Range<Int>], group: Int) -> [AttentionTile] {
     let most = Int(HYPNOS_ATTEND_QUERIES)
@@ -116,6 +121,26 @@ extension KeyValueStore {
     let first = ranges.reduce(Int.max) { min($0, $1.lowerBound) }
     let last = ranges.reduce(0) { max($0, $1.upperBound) }
     return first / chunkLength..<(last + chunkLength - 1) / chunkLength
+  }
+}
+
+/// Every chunk that tiles see, as a piece of work: the same chunks of different tiles are neighbours.
+struct AttentionPieces {
+  let list: [(tile: Int, chunk: Int)]
+  /// Where in the list each of the plan's chunks stands.
+  let indices: [Int]
+
+  init(of tiles: [AttentionTile]) {
+    var list: [(tile: Int, chunk: Int)] = []
+    var indices = [Int](repeating: 0, count: tiles.reduce(0) { $0 + $1.chunks.count })
+    let chunks = (tiles.map(\.chunks.lowerBound).min() ?? 0)..<(tiles.map(\.chunks.upperBound).max() ?? 0)
+    for chunk in chunks {
+      for (index, tile) in tiles.enumerated() where tile.chunks.contains(chunk) {
+        indices[tile.place(of: chunk)] = list.count
+        list.append((index, chunk))
+      }
+    }
+    (self.list, self.indices) = (list, indices)
   }
 }
 

@@ -27,16 +27,12 @@ struct AttentionRun: @unchecked Sendable {
     begin(item, scratch: scratch)
     let queries = pack(item, scratch: scratch)
     let partial = scratch + scoreWidth + partialWidth
-    withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * most) { bounds in
-      for chunk in item.tile.chunks {
-        let isLast = chunk + 1 == item.tile.chunks.upperBound
-        let following =
-          isLast ? next.map { part(of: $0, chunk: $0.tile.chunks.lowerBound) } : part(of: item, chunk: chunk + 1)
-        compute(
-          call(item, chunk: chunk, queries: queries, bounds: bounds.baseAddress!, into: partial), next: following,
-          scores: scratch)
-        merge(partial, of: item, scratch: scratch)
-      }
+    for chunk in item.tile.chunks {
+      let isLast = chunk + 1 == item.tile.chunks.upperBound
+      let following =
+        isLast ? next.map { part(of: $0, chunk: $0.tile.chunks.lowerBound) } : part(of: item, chunk: chunk + 1)
+      attend(item, chunk: chunk, queries: queries, next: following, scores: scratch, into: partial)
+      merge(partial, of: item, scratch: scratch)
     }
     finish(item, scratch: scratch)
   }
@@ -53,44 +49,32 @@ struct AttentionRun: @unchecked Sendable {
 
   /// Where the keys and values of an item's head start in chunk `chunk`.
   private func start(of item: AttentionItem, chunk: Int) -> (keys: UnsafeRawPointer, values: UnsafeRawPointer) {
-    let address = plan.chunks[item.tile.firstChunk + chunk - item.tile.chunks.lowerBound]
+    let address = plan.chunks[item.tile.place(of: chunk)]
     return (
       UnsafeRawPointer(address.keys(layer: layer, head: item.head)),
       UnsafeRawPointer(address.values(layer: layer, head: item.head))
     )
   }
 
-  /// The call for one chunk of an item whose packed queries are `queries`; its bounds are written to `bounds`, room for
-  /// two a query.
-  func call(
-    _ item: AttentionItem, chunk: Int, queries: UnsafePointer<Float>, bounds: UnsafeMutablePointer<Int32>,
-    into partial: UnsafeMutablePointer<Float>
-  ) -> ChunkCall {
-    for query in 0..<item.tile.count {
-      let visible = plan.visible(query, of: item.tile, chunk: chunk)
-      (bounds[query], bounds[most + query]) = (visible.lowerBound, visible.upperBound)
-    }
-    let (keys, values) = start(of: item, chunk: chunk)
-    return ChunkCall(
-      format: plan.format.number, queries: queries, count: item.tile.count, keys: keys, values: values,
-      part: part(of: item, chunk: chunk), bounds: bounds, partial: partial)
-  }
-
-  /// The same with the bounds in `row`, behind the partial result that is to come there.
-  func call(
-    _ item: AttentionItem, chunk: Int, queries: UnsafePointer<Float>, row: UnsafeMutablePointer<Float>
-  ) -> ChunkCall {
-    let bounds = UnsafeMutableRawPointer(row + partialWidth).assumingMemoryBound(to: Int32.self)
-    return call(item, chunk: chunk, queries: queries, bounds: bounds, into: row)
-  }
-
-  /// Computes a call's partial result; `next` is what the thread reads afterwards, `scores` is working memory.
-  func compute(_ call: ChunkCall, next: hypnos_cache_part?, scores: UnsafeMutablePointer<Float>) {
-    let maxima = call.partial + most * size
+  /// The partial result of chunk `chunk` of an item whose packed queries are `queries`; `next` is what the thread reads
+  /// afterwards, `scores` is working memory.
+  func attend(
+    _ item: AttentionItem, chunk: Int, queries: UnsafePointer<Float>, next: hypnos_cache_part?,
+    scores: UnsafeMutablePointer<Float>, into partial: UnsafeMutablePointer<Float>
+  ) {
+    let maxima = partial + most * size
     var next = next ?? hypnos_cache_part()
-    table.pointee.attend(
-      call.format, call.queries, call.count, size, call.keys, call.values, call.bounds, call.bounds + most, maxima,
-      maxima + most, call.partial, scores, &next)
+    withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * most) { bounds in
+      guard let bounds = bounds.baseAddress else { return }
+      for query in 0..<item.tile.count {
+        let visible = plan.visible(query, of: item.tile, chunk: chunk)
+        (bounds[query], bounds[most + query]) = (visible.lowerBound, visible.upperBound)
+      }
+      let (keys, values) = start(of: item, chunk: chunk)
+      table.pointee.attend(
+        plan.format.number, queries, item.tile.count, size, keys, values, bounds, bounds + most, maxima,
+        maxima + most, partial, scores, &next)
+    }
   }
 
   /// Makes the result so far one of nothing seen.
@@ -143,18 +127,4 @@ struct AttentionRun: @unchecked Sendable {
     let queryHead = item.head * plan.group + item.tile.heads.lowerBound + head
     return matrix.row(item.tile.rows.lowerBound + row) + queryHead * size
   }
-}
-
-/// One chunk of one item as the kernel is called for it.
-struct ChunkCall {
-  let format: Int32
-  let queries: UnsafePointer<Float>
-  let count: Int
-  let keys: UnsafeRawPointer
-  let values: UnsafeRawPointer
-  /// What is read of them.
-  let part: hypnos_cache_part
-  /// The first positions the queries see, then the last ones.
-  let bounds: UnsafePointer<Int32>
-  let partial: UnsafeMutablePointer<Float>
 }

@@ -74,32 +74,32 @@ extension ComputeEngine {
 
   /// Few queries with a long past: the threads share out its chunks, whose results are merged in their order.
   private func attendByChunks(_ run: AttentionRun) {
-    let items = (0..<run.plan.itemCount).map(run.plan.item)
-    let (partials, count) = (pool.threads + items.count, run.plan.chunks.count * run.plan.heads)
-    let scratch = scratch(rows: partials + count, width: run.scratchWidth)
-    var calls: [ChunkCall] = []
-    var rows = items.map { _ in [Int]() }
-    calls.reserveCapacity(count)
-    let queries = items.indices.map { run.pack(items[$0], scratch: scratch.row(pool.threads + $0)) }
-    let tiles = run.plan.tiles
-    let chunks = (tiles.map(\.chunks.lowerBound).min() ?? 0)..<(tiles.map(\.chunks.upperBound).max() ?? 0)
-    // In the order in which they lie in memory: the heads of a chunk are neighbours.
-    for chunk in chunks {
-      for (index, item) in items.enumerated() where item.tile.chunks.contains(chunk) {
-        let row = partials + calls.count
-        rows[index].append(row)
-        calls.append(run.call(item, chunk: chunk, queries: queries[index], row: scratch.row(row)))
-      }
-    }
-    calls.withUnsafeBufferPointer { calls in
+    let (plan, heads) = (run.plan, run.plan.heads)
+    let (pieces, firstPartial) = (plan.pieces, pool.threads + plan.itemCount)
+    let count = pieces.list.count * heads
+    let scratch = scratch(rows: firstPartial + count, width: run.scratchWidth)
+    let queries = (0..<plan.itemCount).map { run.pack(plan.item($0), scratch: scratch.row(pool.threads + $0)) }
+    queries.withUnsafeBufferPointer { queries in
       pool.runAhead(count) { index, next, thread in
-        run.compute(calls[index], next: next.map { calls[$0].part }, scores: scratch.row(thread))
+        let piece = pieces.list[index / heads]
+        let item = AttentionItem(tile: plan.tiles[piece.tile], head: index % heads)
+        run.attend(
+          item, chunk: piece.chunk, queries: queries[piece.tile * heads + item.head],
+          next: next.map { next in
+            let piece = pieces.list[next / heads]
+            return run.part(of: AttentionItem(tile: plan.tiles[piece.tile], head: next % heads), chunk: piece.chunk)
+          },
+          scores: scratch.row(thread), into: scratch.row(firstPartial + index))
       }
     }
-    pool.run(items.count) { index, thread in
-      run.begin(items[index], scratch: scratch.row(thread))
-      for row in rows[index] { run.merge(scratch.row(row), of: items[index], scratch: scratch.row(thread)) }
-      run.finish(items[index], scratch: scratch.row(thread))
+    pool.run(plan.itemCount) { index, thread in
+      let item = plan.item(index)
+      run.begin(item, scratch: scratch.row(thread))
+      for chunk in item.tile.chunks {
+        let piece = pieces.indices[item.tile.place(of: chunk)]
+        run.merge(scratch.row(firstPartial + piece * heads + item.head), of: item, scratch: scratch.row(thread))
+      }
+      run.finish(item, scratch: scratch.row(thread))
     }
   }
 }
