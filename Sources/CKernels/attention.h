@@ -119,10 +119,13 @@ ALWAYS_INLINE void soften(float *scores, size_t tiles, int32_t first, int32_t la
   ints lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   floats top = splat(-INFINITY), total = {};
   for (size_t t = 0; t < tiles; t++) {
-    ints position = lane + (int32_t)(t * 16);
-    ints seen = (position >= first) & (position < last);
-    floats x = choose(seen, load(scores + t * 16), splat(-INFINITY));
-    store(scores + t * 16, x);
+    floats x = load(scores + t * 16);
+    int32_t start = (int32_t)(t * 16);
+    if (start < first || start + 16 > last) {
+      ints position = lane + start;
+      x = choose((position >= first) & (position < last), x, splat(-INFINITY));
+      store(scores + t * 16, x);
+    }
     top = choose(x > top, x, top);
   }
   float highest = top[0];
