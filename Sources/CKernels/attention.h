@@ -1,6 +1,6 @@
 // Softmax attention over the KV cache, and how keys and values are stored there: the layouts are CKernels.h's. Written
-// once over vectors of sixteen and included by each instruction set's file after products16.h, whose pairs it multiplies.
-// ATTEND_SUMS says how many vectors of sums the registers hold.
+// once over vectors of sixteen and included by each instruction set's file after products16.h, whose pairs it
+// multiplies. ATTEND_SUMS says how many vectors of sums the registers hold.
 #ifndef HYPNOS_ATTENTION_H
 #define HYPNOS_ATTENTION_H
 
@@ -108,8 +108,8 @@ ALWAYS_INLINE void score_keys(
       score_tiles(count, together, queries, size, keys, tile, last, next, scores);
 }
 
-// e to the x for a weight beside one of 1: x is not above 0. What is too small to change a sum is zero: products of such weights would be
-// subnormal, and each of those takes the processor as long as a hundred others.
+// e to the x for a weight beside one of 1: x is not above 0. What is too small to change a sum is zero: products of such
+// weights would be subnormal, and each of those takes the processor as long as a hundred others.
 ALWAYS_INLINE floats weight_exponential(floats x) {
   return choose(x < splat(-60.0f), (floats){}, exponential_within(x));
 }

@@ -66,8 +66,8 @@ ALWAYS_INLINE ints load_pairs_part(const uint8_t *p, size_t pairs) {
   return load_pairs(part);
 }
 
-// What values are multiplied with before they are rounded to 16 bits, when `magnitudes` are the largest of them; `scale`
-// takes it back, and is not finite when a value is not.
+// What values are multiplied with before they are rounded to 16 bits, when `magnitudes` are the largest of them;
+// `scale` takes it back, and is not finite when a value is not.
 ALWAYS_INLINE floats rounding_factor(ints magnitudes, float *scale) {
   int32_t largest = __builtin_reduce_max(magnitudes);
   float peak;
@@ -83,6 +83,7 @@ ALWAYS_INLINE void round_pairs(floats a, floats b, floats factor, int32_t pairs[
   memcpy(pairs, &two, sizeof two);
 }
 
+// The sixteen of `count` values from `i` on, zeros behind the last.
 ALWAYS_INLINE floats load_within(const float *values, size_t i, size_t count) {
   return count - i < 16 ? load_part(values + i, count - i) : load(values + i);
 }
@@ -90,7 +91,8 @@ ALWAYS_INLINE floats load_within(const float *values, size_t i, size_t count) {
 // Rounds `count` values of a query, up to whole blocks, and returns their scale.
 ALWAYS_INLINE float round_query(const float *values, size_t count, int32_t *pairs) {
   ints most = {};
-  for (size_t i = 0; i < count; i += 16) most = __builtin_elementwise_max(most, magnitude(load_within(values, i, count)));
+  for (size_t i = 0; i < count; i += 16)
+    most = __builtin_elementwise_max(most, magnitude(load_within(values, i, count)));
   float scale;
   floats factor = rounding_factor(most, &scale);
   for (size_t i = 0; i < count; i += 32) {
@@ -168,8 +170,8 @@ ALWAYS_INLINE float round_weights(
   return scale;
 }
 
-// Weighted sums of `vectors` times sixteen of the values' dimensions from `d` on, fewer at the end, for all queries, over
-// up to TILES_ROUNDED tiles of those before `end`; added to the outputs when `adds`.
+// Weighted sums of `vectors` times sixteen of the values' dimensions from `d` on, fewer at the end, for all queries,
+// over up to TILES_ROUNDED tiles of those before `end`; added to the outputs when `adds`.
 ALWAYS_INLINE void weigh_vectors8(
   int count, int vectors, const float *weights, size_t first, size_t last, size_t end, const uint8_t *values,
   size_t size, size_t d, const hypnos_cache_part *next, float *outputs, int adds) {

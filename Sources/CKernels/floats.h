@@ -1,6 +1,7 @@
 // The float32 loops, written once over vectors of sixteen and compiled by each instruction set's file under
 // its own target: norms, rotary embedding, activations, products with plain float rows, and the quantization of
-// columns; attention has files of its own. The order of every sum is fixed by the width of sixteen, not by the registers.
+// columns; attention has files of its own. The order of every sum is fixed by the width of sixteen, not by the
+// registers.
 //
 // The including file defines load_halves(const uint16_t *) -> floats and store_halves(uint16_t *, floats), and
 // ATTEND_SUMS, how many vectors of sixteen sums its registers hold beside their operands.

@@ -51,6 +51,11 @@ import Testing
       let engine = ComputeEngine(kernels: KernelSet.available[0], threads: threads)
       #expect(attended(rows, queries, window: window, engine: engine) == alone)
       #expect(attended([rows[4]], [queries[4]], window: window, engine: engine)[0] == alone[4])
+      // Few rows, whose chunks the threads share out, of pasts of different lengths.
+      let few = [4, 7, 8]
+      #expect(
+        attended(few.map { rows[$0] }, few.map { queries[$0] }, window: window, engine: engine)
+          == few.map { alone[$0] })
     }
   }
 }
