@@ -11,12 +11,18 @@ typedef int16_t shorts32 __attribute__((vector_size(64)));
 // give the first token, must not take the precision of all others. No sum comes near 2^31.
 enum { CACHE_PEAK = 32767, CACHE_BLOCK = 32, SPAN = 256, BLOCKS_TOGETHER = 2, TILES_ROUNDED = 4 };
 
+// The number whose bits are the largest of `magnitudes`.
+ALWAYS_INLINE float peak_of(ints magnitudes) {
+  int32_t largest = __builtin_reduce_max(magnitudes);
+  float peak;
+  memcpy(&peak, &largest, sizeof peak);
+  return peak;
+}
+
 // Eight bits for `count` values of a block of up to 32, and their scale as it is stored.
 ALWAYS_INLINE uint16_t quantize_cached(const float *values, size_t count, int8_t codes[CACHE_BLOCK]) {
   floats low = load_part(values, count < 16 ? count : 16), high = load_part(values + 16, count < 16 ? 0 : count - 16);
-  int32_t largest = __builtin_reduce_max(__builtin_elementwise_max(magnitude(low), magnitude(high)));
-  float peak;
-  memcpy(&peak, &largest, 4);
+  float peak = peak_of(__builtin_elementwise_max(magnitude(low), magnitude(high)));
   uint16_t halves[16];
   store_halves(halves, splat(peak / 127.0f));
   float scale = half_to_float(halves[0]), inverse = scale > 0 ? 1 / scale : 0;
@@ -69,11 +75,9 @@ ALWAYS_INLINE ints load_pairs_part(const uint8_t *p, size_t pairs) {
 // What values are multiplied with before they are rounded to 16 bits, when `magnitudes` are the largest of them;
 // `scale` takes it back, and is not finite when a value is not.
 ALWAYS_INLINE floats rounding_factor(ints magnitudes, float *scale) {
-  int32_t largest = __builtin_reduce_max(magnitudes);
-  float peak;
-  memcpy(&peak, &largest, sizeof peak);
+  float peak = peak_of(magnitudes);
   *scale = peak / CACHE_PEAK;
-  return splat(largest ? CACHE_PEAK / peak : 0.0f);
+  return splat(peak != 0 ? CACHE_PEAK / peak : 0.0f);
 }
 
 // Thirty-two values times `factor` as pairs of 16-bit integers, which are the low bits of a number near 1.5 * 2^23.

@@ -38,7 +38,7 @@ public final class AttentionPlan {
   /// The chunks that the tiles see, tile after tile.
   let chunks: [ChunkAddress]
   /// The same in the order in which they lie in memory, for threads that share them out.
-  private(set) lazy var pieces = AttentionPieces(of: tiles)
+  private(set) lazy var pieces = AttentionPieces(of: tiles, heads: heads)
 
   /// The plan for rows at `positions`, one or more of caches of one shape, reserved up to there. Each row has `group`
   /// query heads for each key/value head, and sees `window` positions, its own included; nil for all.
@@ -124,13 +124,29 @@ extension KeyValueStore {
   }
 }
 
-/// Every chunk that tiles see, as a piece of work: the same chunks of different tiles are neighbours.
+/// Every chunk that an item sees, as a piece of work: the same chunks of different items are neighbours.
 struct AttentionPieces {
-  let list: [(tile: Int, chunk: Int)]
+  private let heads: Int
+  private let list: [(tile: Int, chunk: Int)]
   /// Where in the list each of the plan's chunks stands.
-  let indices: [Int]
+  private let indices: [Int]
 
-  init(of tiles: [AttentionTile]) {
+  /// How many pieces.
+  var count: Int { list.count * heads }
+
+  /// Piece `index`: which of the plan's items, and its chunk.
+  func piece(_ index: Int) -> (item: Int, chunk: Int) {
+    let (place, head) = index.quotientAndRemainder(dividingBy: heads)
+    return (list[place].tile * heads + head, list[place].chunk)
+  }
+
+  /// Which piece chunk `chunk` of `item` is.
+  func index(of item: AttentionItem, chunk: Int) -> Int {
+    indices[item.tile.place(of: chunk)] * heads + item.head
+  }
+
+  /// The pieces of `tiles` over each of `heads` heads.
+  init(of tiles: [AttentionTile], heads: Int) {
     var list: [(tile: Int, chunk: Int)] = []
     var indices = [Int](repeating: 0, count: tiles.reduce(0) { $0 + $1.chunks.count })
     let chunks = (tiles.map(\.chunks.lowerBound).min() ?? 0)..<(tiles.map(\.chunks.upperBound).max() ?? 0)
@@ -140,7 +156,7 @@ struct AttentionPieces {
         list.append((index, chunk))
       }
     }
-    (self.list, self.indices) = (list, indices)
+    (self.heads, self.list, self.indices) = (heads, list, indices)
   }
 }
 

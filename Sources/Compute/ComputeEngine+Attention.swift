@@ -74,30 +74,28 @@ extension ComputeEngine {
 
   /// Few queries with a long past: the threads share out its chunks, whose results are merged in their order.
   private func attendByChunks(_ run: AttentionRun) {
-    let (plan, heads) = (run.plan, run.plan.heads)
-    let (pieces, firstPartial) = (plan.pieces, pool.threads + plan.itemCount)
-    let count = pieces.list.count * heads
-    let scratch = scratch(rows: firstPartial + count, width: run.scratchWidth)
+    let (plan, pieces) = (run.plan, run.plan.pieces)
+    let firstPartial = pool.threads + plan.itemCount
+    let scratch = scratch(rows: firstPartial + pieces.count, width: run.scratchWidth)
     let queries = (0..<plan.itemCount).map { run.pack(plan.item($0), scratch: scratch.row(pool.threads + $0)) }
     queries.withUnsafeBufferPointer { queries in
-      pool.runAhead(count) { index, next, thread in
-        let piece = pieces.list[index / heads]
-        let item = AttentionItem(tile: plan.tiles[piece.tile], head: index % heads)
+      pool.runAhead(pieces.count) { index, next, thread in
+        let (item, chunk) = pieces.piece(index)
+        let following = next.map { next in
+          let (item, chunk) = pieces.piece(next)
+          return run.part(of: plan.item(item), chunk: chunk)
+        }
         run.attend(
-          item, chunk: piece.chunk, queries: queries[piece.tile * heads + item.head],
-          next: next.map { next in
-            let piece = pieces.list[next / heads]
-            return run.part(of: AttentionItem(tile: plan.tiles[piece.tile], head: next % heads), chunk: piece.chunk)
-          },
-          scores: scratch.row(thread), into: scratch.row(firstPartial + index))
+          plan.item(item), chunk: chunk, queries: queries[item], next: following, scores: scratch.row(thread),
+          into: scratch.row(firstPartial + index))
       }
     }
     pool.run(plan.itemCount) { index, thread in
       let item = plan.item(index)
       run.begin(item, scratch: scratch.row(thread))
       for chunk in item.tile.chunks {
-        let piece = pieces.indices[item.tile.place(of: chunk)]
-        run.merge(scratch.row(firstPartial + piece * heads + item.head), of: item, scratch: scratch.row(thread))
+        run.merge(
+          scratch.row(firstPartial + pieces.index(of: item, chunk: chunk)), of: item, scratch: scratch.row(thread))
       }
       run.finish(item, scratch: scratch.row(thread))
     }
