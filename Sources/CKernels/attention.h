@@ -49,7 +49,7 @@ ALWAYS_INLINE int tiles_together(int count) {
 #include "attention8.h"
 
 static void store_value(int cache, const float *value, size_t size, size_t position, void *tiles) {
-  uint8_t *tile = (uint8_t *)tiles + position / HYPNOS_TILE * hypnos_tile_bytes(cache, size);
+  uint8_t *tile = (uint8_t *)tiles + position / HYPNOS_TILE * hypnos_value_tile_bytes(cache, size);
   size_t place = position % HYPNOS_TILE;
   if (cache == HYPNOS_CACHE_Q8) {
     store_value8(value, size, place, tile);
@@ -65,7 +65,7 @@ static void store_value(int cache, const float *value, size_t size, size_t posit
 }
 
 static void store_key(int cache, const float *key, size_t size, size_t position, void *tiles) {
-  uint8_t *tile = (uint8_t *)tiles + position / HYPNOS_TILE * hypnos_tile_bytes(cache, size);
+  uint8_t *tile = (uint8_t *)tiles + position / HYPNOS_TILE * hypnos_key_tile_bytes(cache, size);
   size_t place = position % HYPNOS_TILE;
   if (cache == HYPNOS_CACHE_Q8) {
     store_key8(key, size, place, tile);
@@ -85,7 +85,7 @@ ALWAYS_INLINE void score_tiles(
   int count, int tiles, const float *queries, size_t size, const uint8_t *keys, size_t tile, size_t last,
   const hypnos_cache_part *next, float *scores) {
   floats sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
-  size_t tile_bytes = hypnos_tile_bytes(HYPNOS_CACHE_F16, size);
+  size_t tile_bytes = hypnos_key_tile_bytes(HYPNOS_CACHE_F16, size);
   const uint8_t *starts[SCORE_TILES], *ahead[SCORE_TILES];
   find_tiles(tiles, keys, tile, last, next, tile_bytes, starts, ahead);
   for (size_t d = 0; d < size; d++)

@@ -9,7 +9,7 @@ typedef int16_t shorts32 __attribute__((vector_size(64)));
 
 // A span of a query's dimensions is rounded at a time, and the weights of a few tiles: one large weight, as many models
 // give the first token, must not take the precision of all others. No sum comes near 2^31.
-enum { CACHE_PEAK = 32767, CACHE_BLOCK = 32, SPAN = 256, BLOCKS_TOGETHER = 2, TILES_ROUNDED = 4 };
+enum { CACHE_PEAK = 32767, SPAN = 256, TILES_ROUNDED = 4, VALUE_VECTORS = HYPNOS_VALUE_BLOCK / 16 };
 
 // The number whose bits are the largest of `magnitudes`.
 ALWAYS_INLINE float peak_of(ints magnitudes) {
@@ -19,18 +19,45 @@ ALWAYS_INLINE float peak_of(ints magnitudes) {
   return peak;
 }
 
-// Eight bits for `count` values of a block of up to 32, and their scale as it is stored.
-ALWAYS_INLINE uint16_t quantize_cached(const float *values, size_t count, int8_t codes[CACHE_BLOCK]) {
-  floats low = load_part(values, count < 16 ? count : 16), high = load_part(values + 16, count < 16 ? 0 : count - 16);
-  float peak = peak_of(__builtin_elementwise_max(magnitude(low), magnitude(high)));
+// The sixteen of `count` values from `i` on, zeros behind the last.
+ALWAYS_INLINE floats load_within(const float *values, size_t i, size_t count) {
+  return i >= count ? (floats){} : count - i < 16 ? load_part(values + i, count - i) : load(values + i);
+}
+
+// For every pair of lanes `distance` apart, `swapped` being x with those exchanged: their sum and their difference.
+ALWAYS_INLINE floats fold(floats x, floats swapped, int distance) {
+  ints lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return swapped + choose((lane & distance) != 0, -x, x);
+}
+
+// Multiplies 32 values by the Hadamard matrix of ones and minus ones, whose square is 32 times the identity: two vectors'
+// product is a 32nd of their transforms'. Most models give a few dimensions of their keys values far larger than the
+// others', which a scale for all would round to little; the transform gives each a part of all (arXiv 2404.00456).
+ALWAYS_INLINE void spread(floats *low, floats *high) {
+  floats both[2] = {*low + *high, *low - *high};
+  for (int i = 0; i < 2; i++) {
+    floats x = both[i];
+    x = fold(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7), 8);
+    x = fold(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11), 4);
+    x = fold(x, __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13), 2);
+    both[i] = fold(x, __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14), 1);
+  }
+  *low = both[0];
+  *high = both[1];
+}
+
+// Eight bits for each value of a block, and their scale as it is stored.
+ALWAYS_INLINE uint16_t quantize_cached(const floats *block, int vectors, int8_t *codes) {
+  ints most = {};
+  for (int v = 0; v < vectors; v++) most = __builtin_elementwise_max(most, magnitude(block[v]));
   uint16_t halves[16];
-  store_halves(halves, splat(peak / 127.0f));
+  store_halves(halves, splat(peak_of(most) / 127.0f));
   float scale = half_to_float(halves[0]), inverse = scale > 0 ? 1 / scale : 0;
   ints bound = (ints){} + 127;
-  ints rounded[2] = {nearest(low * splat(inverse)), nearest(high * splat(inverse))};
-  for (int h = 0; h < 2; h++) {
-    rounded[h] = __builtin_elementwise_max(__builtin_elementwise_min(rounded[h], bound), -bound);
-    *(bytes16 *)(codes + 16 * h) = __builtin_convertvector(rounded[h], bytes16);
+  for (int v = 0; v < vectors; v++) {
+    ints rounded = nearest(block[v] * splat(inverse));
+    rounded = __builtin_elementwise_max(__builtin_elementwise_min(rounded, bound), -bound);
+    *(bytes16 *)(codes + 16 * v) = __builtin_convertvector(rounded, bytes16);
   }
   return halves[0];
 }
@@ -42,19 +69,22 @@ ALWAYS_INLINE uint16_t *cached_scales(const uint8_t *tile, size_t size, size_t b
 
 static void store_value8(const float *value, size_t size, size_t place, uint8_t *tile) {
   uint8_t *pair = tile + place / 2 * 2 * size + place % 2;
-  for (size_t from = 0; from < size; from += CACHE_BLOCK) {
-    int8_t codes[CACHE_BLOCK];
-    size_t count = size - from < CACHE_BLOCK ? size - from : CACHE_BLOCK;
-    cached_scales(tile, size, from / CACHE_BLOCK)[place] = quantize_cached(value + from, count, codes);
-    for (size_t i = 0; i < count; i++) pair[2 * (from + i)] = (uint8_t)codes[i];
+  for (size_t from = 0; from < size; from += HYPNOS_VALUE_BLOCK) {
+    floats block[VALUE_VECTORS];
+    int8_t codes[HYPNOS_VALUE_BLOCK];
+    for (size_t v = 0; v < VALUE_VECTORS; v++) block[v] = load_within(value, from + 16 * v, size);
+    cached_scales(tile, size, from / HYPNOS_VALUE_BLOCK)[place] = quantize_cached(block, VALUE_VECTORS, codes);
+    for (size_t i = 0; i < HYPNOS_VALUE_BLOCK && from + i < size; i++) pair[2 * (from + i)] = (uint8_t)codes[i];
   }
 }
 
 static void store_key8(const float *key, size_t size, size_t place, uint8_t *tile) {
-  for (size_t from = 0; from < size; from += CACHE_BLOCK) {
-    int8_t codes[CACHE_BLOCK];
-    size_t count = size - from < CACHE_BLOCK ? size - from : CACHE_BLOCK;
-    cached_scales(tile, size, from / CACHE_BLOCK)[place] = quantize_cached(key + from, count, codes);
+  for (size_t from = 0; from < size; from += HYPNOS_KEY_BLOCK) {
+    floats block[2] = {load_within(key, from, size), load_within(key, from + 16, size)};
+    int8_t codes[HYPNOS_KEY_BLOCK];
+    size_t count = size - from < HYPNOS_KEY_BLOCK ? size - from : HYPNOS_KEY_BLOCK;
+    if (count == HYPNOS_KEY_BLOCK) spread(block, block + 1);
+    cached_scales(tile, size, from / HYPNOS_KEY_BLOCK)[place] = quantize_cached(block, 2, codes);
     // Behind the last of an odd number of dimensions stands a zero: what lies beyond a block's values is rounded too.
     for (size_t i = 0; i < (count + 1) / 2 * 2; i++)
       tile[(from + i) / 2 * 2 * HYPNOS_TILE + 2 * place + i % 2] = (uint8_t)codes[i];
@@ -87,22 +117,24 @@ ALWAYS_INLINE void round_pairs(floats a, floats b, floats factor, int32_t pairs[
   memcpy(pairs, &two, sizeof two);
 }
 
-// The sixteen of `count` values from `i` on, zeros behind the last.
-ALWAYS_INLINE floats load_within(const float *values, size_t i, size_t count) {
-  return count - i < 16 ? load_part(values + i, count - i) : load(values + i);
-}
-
-// Rounds `count` values of a query, up to whole blocks, and returns their scale.
+// Rounds `count` values of a query, whole blocks of which are spread as the keys' are, and returns their scale.
 ALWAYS_INLINE float round_query(const float *values, size_t count, int32_t *pairs) {
+  floats blocks[SPAN / 16];
   ints most = {};
-  for (size_t i = 0; i < count; i += 16)
-    most = __builtin_elementwise_max(most, magnitude(load_within(values, i, count)));
+  for (size_t i = 0; i < count; i += HYPNOS_KEY_BLOCK) {
+    floats *block = blocks + i / 16;
+    block[0] = load_within(values, i, count);
+    block[1] = load_within(values, i + 16, count);
+    if (count - i >= HYPNOS_KEY_BLOCK) {
+      spread(block, block + 1);
+      for (int v = 0; v < 2; v++) block[v] *= splat(1.0f / HYPNOS_KEY_BLOCK);
+    }
+    for (int v = 0; v < 2; v++) most = __builtin_elementwise_max(most, magnitude(block[v]));
+  }
   float scale;
   floats factor = rounding_factor(most, &scale);
-  for (size_t i = 0; i < count; i += 32) {
-    floats second = i + 16 < count ? load_within(values, i + 16, count) : (floats){};
-    round_pairs(load_within(values, i, count), second, factor, pairs + i / 2);
-  }
+  for (size_t i = 0; i < count; i += HYPNOS_KEY_BLOCK)
+    round_pairs(blocks[i / 16], blocks[i / 16 + 1], factor, pairs + i / 2);
   return scale;
 }
 
@@ -112,15 +144,15 @@ ALWAYS_INLINE void score_tiles8(
   int count, int tiles, const int32_t (*queries)[SPAN / 2], const float *query_scales, size_t block, size_t pairs,
   size_t size, const uint8_t *keys, size_t tile, size_t last, const hypnos_cache_part *next, float *scores, int adds) {
   floats sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
-  size_t tile_bytes = hypnos_tile_bytes(HYPNOS_CACHE_Q8, size);
+  size_t tile_bytes = hypnos_key_tile_bytes(HYPNOS_CACHE_Q8, size);
   const uint8_t *starts[SCORE_TILES], *ahead[SCORE_TILES];
   find_tiles(tiles, keys, tile, last, next, tile_bytes, starts, ahead);
-  for (size_t from = 0; from < pairs; from += CACHE_BLOCK / 2, block++) {
+  for (size_t from = 0; from < pairs; from += HYPNOS_KEY_BLOCK / 2, block++) {
     ints parts[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
-    size_t to = pairs - from < CACHE_BLOCK / 2 ? pairs : from + CACHE_BLOCK / 2;
+    size_t to = pairs - from < HYPNOS_KEY_BLOCK / 2 ? pairs : from + HYPNOS_KEY_BLOCK / 2;
     for (size_t p = from; p < to; p++)
       for (int t = 0; t < tiles; t++) {
-        size_t offset = (block * CACHE_BLOCK + 2 * (p - from)) * HYPNOS_TILE;
+        size_t offset = (block * HYPNOS_KEY_BLOCK + 2 * (p - from)) * HYPNOS_TILE;
         __builtin_prefetch(ahead[t] + offset, 0, 2);
         ints loaded = load_pairs(starts[t] + offset);
         for (int q = 0; q < count; q++) parts[q][t] = add_pairs(parts[q][t], queries[q][p] - (ints){}, loaded);
@@ -151,7 +183,7 @@ ALWAYS_INLINE void score_keys8(
     _Pragma("clang loop unroll(full)") for (int together = tiles_together(count); together > 0; together /= 2)
       for (; tile + (size_t)together <= last; tile += (size_t)together)
         score_tiles8(
-          count, together, (const int32_t(*)[SPAN / 2])pairs, scales, from / CACHE_BLOCK, (width + 1) / 2, size,
+          count, together, (const int32_t(*)[SPAN / 2])pairs, scales, from / HYPNOS_KEY_BLOCK, (width + 1) / 2, size,
           keys, tile, last, next, scores, from > 0);
   }
 }
@@ -175,59 +207,70 @@ ALWAYS_INLINE float round_weights(
 }
 
 // Weighted sums of `vectors` times sixteen of the values' dimensions from `d` on, fewer at the end, for all queries,
-// over up to TILES_ROUNDED tiles of those before `end`; added to the outputs when `adds`.
+// over up to TILES_ROUNDED tiles of those before `end`, whose rounded weights are `pairs`; added to the outputs when
+// `adds`.
 ALWAYS_INLINE void weigh_vectors8(
-  int count, int vectors, const float *weights, size_t first, size_t last, size_t end, const uint8_t *values,
-  size_t size, size_t d, const hypnos_cache_part *next, float *outputs, int adds) {
-  int32_t pairs[BLOCKS_TOGETHER][HYPNOS_ATTEND_QUERIES][TILES_ROUNDED * HYPNOS_TILE / 2];
-  float scales[BLOCKS_TOGETHER][HYPNOS_ATTEND_QUERIES];
-  size_t tile_bytes = hypnos_tile_bytes(HYPNOS_CACHE_Q8, size), rest = size - d;
-  for (int b = 0; b < (vectors + 1) / 2; b++) {
-    floats tile_scales[TILES_ROUNDED] = {};
-    for (size_t t = 0; t < TILES_ROUNDED && t < last - first; t++)
-      tile_scales[t] =
-        load_halves(cached_scales(values + (first + t) * tile_bytes, size, d / CACHE_BLOCK + (size_t)b));
-    for (int q = 0; q < count; q++)
-      scales[b][q] =
-        round_weights(weights + q * HYPNOS_CHUNK + first * HYPNOS_TILE, tile_scales, last - first, pairs[b][q]);
-  }
-  ints sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
+  int count, int vectors, const int32_t (*pairs)[TILES_ROUNDED * HYPNOS_TILE / 2], const float *scales, size_t first,
+  size_t last, size_t end, const uint8_t *values, size_t size, size_t d, const hypnos_cache_part *next, float *outputs,
+  int adds) {
+  size_t tile_bytes = hypnos_value_tile_bytes(HYPNOS_CACHE_Q8, size), rest = size - d;
+  ints sums[HYPNOS_ATTEND_QUERIES][VALUE_VECTORS] = {};
   for (size_t t = first; t < last; t++) {
     const uint8_t *tile = values + t * tile_bytes;
     const uint8_t *ahead =
       unit_ahead(values, t + AHEAD / tile_bytes, end, next->values, tiles_of(next), tile_bytes, tile);
-    for (int b = 0; b < (vectors + 1) / 2; b++)
-      __builtin_prefetch(cached_scales(ahead, size, d / CACHE_BLOCK + (size_t)b), 0, 2);
+    __builtin_prefetch(cached_scales(ahead, size, d / HYPNOS_VALUE_BLOCK), 0, 2);
     for (size_t p = 0; p < HYPNOS_TILE / 2; p++) {
       size_t offset = 2 * (p * size + d), pair = (t - first) * (HYPNOS_TILE / 2) + p;
       const uint8_t *row = tile + offset;
       for (int line = 0; line < vectors; line += 2) __builtin_prefetch(ahead + offset + 32 * line, 0, 2);
       for (int v = 0; v < vectors; v++) {
         ints loaded = rest < 16 ? load_pairs_part(row, rest) : load_pairs(row + 32 * v);
-        for (int q = 0; q < count; q++)
-          sums[q][v] = add_pairs(sums[q][v], pairs[v / 2][q][pair] - (ints){}, loaded);
+        for (int q = 0; q < count; q++) sums[q][v] = add_pairs(sums[q][v], pairs[q][pair] - (ints){}, loaded);
       }
     }
   }
   for (int q = 0; q < count; q++)
     for (int v = 0; v < vectors; v++) {
-      floats sum = __builtin_convertvector(sums[q][v], floats), scale = splat(scales[v / 2][q]);
+      floats sum = __builtin_convertvector(sums[q][v], floats), scale = splat(scales[q]);
       float *target = outputs + (size_t)q * size + d + 16 * (size_t)v;
       if (rest < 16) store_part(target, fused(sum, scale, adds ? load_part(target, rest) : (floats){}), rest);
       else store(target, fused(sum, scale, adds ? load(target) : (floats){}));
     }
 }
 
+// The same for the block of the values' dimensions from `d` on: their scales are taken into the weights.
+ALWAYS_INLINE void weigh_block8(
+  int count, const float *weights, size_t first, size_t last, size_t end, const uint8_t *values, size_t size, size_t d,
+  const hypnos_cache_part *next, float *outputs, int adds) {
+  int32_t pairs[HYPNOS_ATTEND_QUERIES][TILES_ROUNDED * HYPNOS_TILE / 2];
+  float scales[HYPNOS_ATTEND_QUERIES];
+  floats tile_scales[TILES_ROUNDED] = {};
+  for (size_t t = 0; t < TILES_ROUNDED && t < last - first; t++) {
+    const uint8_t *tile = values + (first + t) * hypnos_value_tile_bytes(HYPNOS_CACHE_Q8, size);
+    tile_scales[t] = load_halves(cached_scales(tile, size, d / HYPNOS_VALUE_BLOCK));
+  }
+  for (int q = 0; q < count; q++)
+    scales[q] = round_weights(weights + q * HYPNOS_CHUNK + first * HYPNOS_TILE, tile_scales, last - first, pairs[q]);
+  size_t stop = size - d < HYPNOS_VALUE_BLOCK ? size : d + HYPNOS_VALUE_BLOCK;
+  _Pragma("clang loop unroll(full)") for (int together = VALUE_VECTORS; together > 0; together /= 2)
+    for (; together <= vectors_together(count) && d + 16 * (size_t)together <= stop; d += 16 * (size_t)together)
+      weigh_vectors8(
+        count, together, (const int32_t(*)[TILES_ROUNDED * HYPNOS_TILE / 2])pairs, scales, first, last, end, values,
+        size, d, next, outputs, adds);
+  if (d < stop)
+    weigh_vectors8(
+      count, 1, (const int32_t(*)[TILES_ROUNDED * HYPNOS_TILE / 2])pairs, scales, first, last, end, values, size, d,
+      next, outputs, adds);
+}
+
 ALWAYS_INLINE void weigh_values8(
   int count, const float *weights, size_t first, size_t last, const uint8_t *values, size_t size,
   const hypnos_cache_part *next, float *outputs) {
-  int most = vectors_together(count);
   for (size_t t = first; t < last; t += TILES_ROUNDED) {
-    size_t d = 0, stop = last - t < TILES_ROUNDED ? last : t + TILES_ROUNDED;
-    _Pragma("clang loop unroll(full)") for (int together = 2 * BLOCKS_TOGETHER; together > 0; together /= 2)
-      for (; together <= most && d + 16 * (size_t)together <= size; d += 16 * (size_t)together)
-        weigh_vectors8(count, together, weights, t, stop, last, values, size, d, next, outputs, t > first);
-    if (d < size) weigh_vectors8(count, 1, weights, t, stop, last, values, size, d, next, outputs, t > first);
+    size_t stop = last - t < TILES_ROUNDED ? last : t + TILES_ROUNDED;
+    for (size_t d = 0; d < size; d += HYPNOS_VALUE_BLOCK)
+      weigh_block8(count, weights, t, stop, last, values, size, d, next, outputs, t > first);
   }
 }
 

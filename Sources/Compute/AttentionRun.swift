@@ -42,9 +42,9 @@ struct AttentionRun: @unchecked Sendable {
     let (keys, values) = start(of: item, chunk: chunk)
     let first = Int(plan.visible(0, of: item.tile, chunk: chunk).lowerBound) / Int(HYPNOS_TILE) * Int(HYPNOS_TILE)
     let last = Int(plan.visible(item.tile.count - 1, of: item.tile, chunk: chunk).upperBound)
-    let offset = first * plan.format.bytes(headSize: size)
     return hypnos_cache_part(
-      keys: keys + offset, values: values + offset, positions: max(last - first, 0))
+      keys: keys + first * plan.format.keyBytes(headSize: size),
+      values: values + first * plan.format.valueBytes(headSize: size), positions: max(last - first, 0))
   }
 
   /// Where the keys and values of an item's head start in chunk `chunk`.

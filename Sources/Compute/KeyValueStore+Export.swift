@@ -16,7 +16,8 @@ public struct KeyValuePiece: Sendable, Equatable {
 extension KeyValueStore {
   /// The name of the number format and the layout of exported bytes.
   public var exportFormat: String {
-    "\(format.rawValue), in tiles of \(HYPNOS_TILE)" + (format == .q8_0 ? ", two neighbours together" : "")
+    "\(format.rawValue), in tiles of \(HYPNOS_TILE)"
+      + (format == .q8_0 ? ", two neighbours together, keys spread, a scale for 64 of a value" : "")
   }
 
   /// The pieces that hold the positions from `chunk * chunkLength` on, before `end`, in the order of export: layer
@@ -42,16 +43,16 @@ extension KeyValueStore {
   /// last position is zero.
   public func export(_ piece: KeyValuePiece) -> [UInt8] {
     let (keys, values) = place(piece)
-    let half = piece.byteCount / 2
-    var bytes = Array(UnsafeRawBufferPointer(start: keys, count: half))
-    bytes += UnsafeRawBufferPointer(start: values, count: half)
+    let keyBytes = keyBytes(of: piece)
+    var bytes = Array(UnsafeRawBufferPointer(start: keys, count: keyBytes))
+    bytes += UnsafeRawBufferPointer(start: values, count: piece.byteCount - keyBytes)
     let zeros = [Float](repeating: 0, count: headSize)
     let table = KernelSet.available[0].table
     bytes.withUnsafeMutableBytes { buffer in
       guard let start = buffer.baseAddress else { return }
       for position in piece.positions.count..<Self.roundedToTiles(piece.positions.count) {
         table.pointee.store_key(format.number, zeros, headSize, position, start)
-        table.pointee.store_value(format.number, zeros, headSize, position, start + half)
+        table.pointee.store_value(format.number, zeros, headSize, position, start + keyBytes)
       }
     }
     return bytes
@@ -62,16 +63,21 @@ extension KeyValueStore {
   public func restore(_ piece: KeyValuePiece, from bytes: [UInt8]) -> Bool {
     guard bytes.count == piece.byteCount, reserve(piece.positions.lowerBound) else { return false }
     let (keys, values) = place(piece)
+    let keyBytes = keyBytes(of: piece)
     bytes.withUnsafeBytes { source in
       guard let start = source.baseAddress else { return }
-      memcpy(keys, start, source.count / 2)
-      memcpy(values, start + source.count / 2, source.count / 2)
+      memcpy(keys, start, keyBytes)
+      memcpy(values, start + keyBytes, source.count - keyBytes)
     }
     return true
   }
 
   private func pieceBytes(_ positions: Int) -> Int {
-    2 * format.bytes(headSize: headSize) * Self.roundedToTiles(positions)
+    format.bytes(headSize: headSize) * Self.roundedToTiles(positions)
+  }
+
+  private func keyBytes(of piece: KeyValuePiece) -> Int {
+    format.keyBytes(headSize: headSize) * Self.roundedToTiles(piece.positions.count)
   }
 
   private static var tileLength: Int { Int(HYPNOS_TILE) }

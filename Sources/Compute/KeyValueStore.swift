@@ -7,15 +7,19 @@ import Glibc
 public enum CacheFormat: String, Sendable, CaseIterable {
   /// 16-bit floats.
   case f16
-  /// 8 bits, with an f16 scale for each 32 values of a key or value: little more than half the memory.
+  /// 8 bits, with an f16 scale for each 32 values of a key and each 64 of a value: little more than half the memory.
   case q8_0
 
   var number: Int32 { self == .f16 ? Int32(HYPNOS_CACHE_F16) : Int32(HYPNOS_CACHE_Q8) }
 
-  /// Bytes of one key or value of `headSize` values, a sixteenth of a tile.
-  public func bytes(headSize: Int) -> Int {
-    hypnos_tile_bytes(number, headSize) / Int(HYPNOS_TILE)
-  }
+  /// Bytes of one position's key and value of `headSize` values each.
+  public func bytes(headSize: Int) -> Int { keyBytes(headSize: headSize) + valueBytes(headSize: headSize) }
+
+  /// Bytes of one key, a sixteenth of a tile.
+  func keyBytes(headSize: Int) -> Int { hypnos_key_tile_bytes(number, headSize) / Int(HYPNOS_TILE) }
+
+  /// Bytes of one value, likewise.
+  func valueBytes(headSize: Int) -> Int { hypnos_value_tile_bytes(number, headSize) / Int(HYPNOS_TILE) }
 }
 
 /// The KV cache of one sequence: for each layer and key/value head room for `capacity` positions.
@@ -67,7 +71,7 @@ public final class KeyValueStore {
     let index = position / KeyValueStore.chunkLength
     precondition(index <= chunks.count, "the next position of the cache")
     if index == chunks.count {
-      guard let chunk = KeyValueChunk(layers: layers, heads: heads, bytesPerPosition: format.bytes(headSize: headSize))
+      guard let chunk = KeyValueChunk(layers: layers, heads: heads, headSize: headSize, format: format)
       else { return false }
       if index > 0 { chunk.preferLargePages() }
       chunks.append(chunk)
@@ -79,7 +83,7 @@ public final class KeyValueStore {
   }
 
   /// Bytes that `positions` positions take.
-  public func bytes(positions: Int) -> Int { 2 * layers * heads * positions * format.bytes(headSize: headSize) }
+  public func bytes(positions: Int) -> Int { layers * heads * positions * format.bytes(headSize: headSize) }
 
   /// Where chunk `index` lies, until the cache is reserved from again or ends.
   func address(chunk index: Int) -> ChunkAddress { chunks[index].address }
@@ -91,30 +95,33 @@ struct ChunkAddress {
   fileprivate let layers: Int
   /// Key/value heads of a layer.
   fileprivate let heads: Int
-  /// Bytes of a head's keys, or of its values.
-  fileprivate let headBytes: Int
+  /// Bytes of a head's keys.
+  fileprivate let keyBytes: Int
+  /// Bytes of its values.
+  fileprivate let valueBytes: Int
 
   /// The keys of one head, in tiles as the attention kernel reads them.
   func keys(layer: Int, head: Int) -> UnsafeMutableRawPointer {
     precondition(layer >= 0 && layer < layers && head >= 0 && head < heads, "a head of the cache")
-    return base + (layer * heads + head) * 2 * headBytes
+    return base + (layer * heads + head) * (keyBytes + valueBytes)
   }
 
   /// The values of one head, in tiles likewise.
-  func values(layer: Int, head: Int) -> UnsafeMutableRawPointer { keys(layer: layer, head: head) + headBytes }
+  func values(layer: Int, head: Int) -> UnsafeMutableRawPointer { keys(layer: layer, head: head) + keyBytes }
 }
 
 /// 256 positions of every head of every layer: head after head, first its keys, then its values, both in the tiles of
 /// sixteen positions that the attention kernel reads.
 private final class KeyValueChunk {
   let address: ChunkAddress
-  private let bytesPerPosition: Int
-  private var byteCount: Int { address.layers * address.heads * 2 * address.headBytes }
+  private let headSize: Int
+  private let format: CacheFormat
+  private var byteCount: Int { address.layers * address.heads * (address.keyBytes + address.valueBytes) }
 
   /// Room for `heads` heads of each of `layers` layers; pages take memory as they are written.
-  init?(layers: Int, heads: Int, bytesPerPosition: Int) {
-    var bytes = 2
-    for factor in [layers, heads, bytesPerPosition, KeyValueStore.chunkLength] {
+  init?(layers: Int, heads: Int, headSize: Int, format: CacheFormat) {
+    var bytes = format.bytes(headSize: headSize)
+    for factor in [layers, heads, KeyValueStore.chunkLength] {
       let (product, overflow) = bytes.multipliedReportingOverflow(by: factor)
       guard !overflow else { return nil }
       bytes = product
@@ -123,9 +130,11 @@ private final class KeyValueChunk {
     guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, -1, 0), memory != MAP_FAILED else {
       return nil
     }
+    let length = KeyValueStore.chunkLength
     address = ChunkAddress(
-      base: memory, layers: layers, heads: heads, headBytes: KeyValueStore.chunkLength * bytesPerPosition)
-    self.bytesPerPosition = bytesPerPosition
+      base: memory, layers: layers, heads: heads, keyBytes: length * format.keyBytes(headSize: headSize),
+      valueBytes: length * format.valueBytes(headSize: headSize))
+    (self.headSize, self.format) = (headSize, format)
   }
 
   /// Lets the system back the chunk with large pages, which long pasts are read faster from. A short past is spread
@@ -136,16 +145,21 @@ private final class KeyValueChunk {
 
   /// A chunk with the first `positions` positions of this one; nil when the system refuses the memory.
   func copy(positions: Int) -> KeyValueChunk? {
-    guard let copy = KeyValueChunk(layers: address.layers, heads: address.heads, bytesPerPosition: bytesPerPosition)
+    guard
+      let copy = KeyValueChunk(layers: address.layers, heads: address.heads, headSize: headSize, format: format)
     else { return nil }
     let tile = Int(HYPNOS_TILE)
-    let bytes = (positions + tile - 1) / tile * tile * bytesPerPosition
+    let filled = (positions + tile - 1) / tile * tile
+    let (keyBytes, valueBytes) = (
+      filled * format.keyBytes(headSize: headSize), filled * format.valueBytes(headSize: headSize)
+    )
     for layer in 0..<address.layers {
       for head in 0..<address.heads {
         let (target, source) = (copy.address, address)
-        target.keys(layer: layer, head: head).copyMemory(from: source.keys(layer: layer, head: head), byteCount: bytes)
+        target.keys(layer: layer, head: head).copyMemory(
+          from: source.keys(layer: layer, head: head), byteCount: keyBytes)
         target.values(layer: layer, head: head).copyMemory(
-          from: source.values(layer: layer, head: head), byteCount: bytes)
+          from: source.values(layer: layer, head: head), byteCount: valueBytes)
       }
     }
     return copy

@@ -59,7 +59,7 @@ public final class Checkpoint {
 
   /// Bytes of KV cache that `positions` positions take.
   public func cacheBytes(positions: Int, format: CacheFormat = .f16) -> Int {
-    2 * parameters.layers * parameters.keyValueHeads * format.bytes(headSize: parameters.headSize) * positions
+    parameters.layers * parameters.keyValueHeads * format.bytes(headSize: parameters.headSize) * positions
   }
 
   /// SHA-256 over the header, which names every tensor and holds the vocabulary, and the size of every file, in

@@ -89,14 +89,43 @@ import Testing
     }
   }
 
-  /// What a cache of `format` makes of one key or value.
-  private func cached(_ values: ArraySlice<Float>, _ format: Int) -> [Double] {
-    guard format == HYPNOS_CACHE_Q8 else { return values.map { Double(Float16($0)) } }
-    return stride(from: values.startIndex, to: values.endIndex, by: 32).flatMap { start in
-      let block = values[start..<min(start + 32, values.endIndex)]
-      let scale = Double(Float16(block.reduce(0) { max($0, abs($1)) } / 127))
-      return block.map { scale * max(-127, min(127, (Double($0) / scale).rounded(.toNearestOrEven))) }
+  /// What a cache of `format` makes of one key.
+  private func cachedKey(_ key: ArraySlice<Float>, _ format: Int) -> [Double] {
+    guard format == HYPNOS_CACHE_Q8 else { return key.map { Double(Float16($0)) } }
+    return blocks(key, of: 32).flatMap { block in
+      block.count < 32 ? rounded(block) : transformed(rounded(transformed(block))).map { $0 / 32 }
     }
+  }
+
+  /// What it makes of one value.
+  private func cachedValue(_ value: ArraySlice<Float>, _ format: Int) -> [Double] {
+    guard format == HYPNOS_CACHE_Q8 else { return value.map { Double(Float16($0)) } }
+    return blocks(value, of: 64).flatMap(rounded)
+  }
+
+  private func blocks(_ values: ArraySlice<Float>, of length: Int) -> [[Float]] {
+    stride(from: values.startIndex, to: values.endIndex, by: length).map { start in
+      Array(values[start..<min(start + length, values.endIndex)])
+    }
+  }
+
+  /// A block in 8 bits.
+  private func rounded(_ block: [Float]) -> [Double] {
+    let scale = Double(Float16(block.reduce(0) { max($0, abs($1)) } / 127))
+    return block.map { scale * max(-127, min(127, (Double($0) / scale).rounded(.toNearestOrEven))) }
+  }
+
+  /// The Walsh-Hadamard transform, not normalized, its largest strides first.
+  private func transformed<Value: BinaryFloatingPoint>(_ values: [Value]) -> [Value] {
+    var (result, distance) = (values, values.count / 2)
+    while distance > 0 {
+      for index in values.indices where index & distance == 0 {
+        let (a, b) = (result[index], result[index + distance])
+        (result[index], result[index + distance]) = (a + b, a - b)
+      }
+      distance /= 2
+    }
+    return result
   }
 
   @Test(arguments: [64, 80, 24, 37, 272], [HYPNOS_CACHE_F16, HYPNOS_CACHE_Q8].map { Int($0) })
@@ -110,8 +139,8 @@ import Testing
     let lasts: [Int32] = [200, 33, 199]
     let result = onEveryTable { table in
       let cache = Int32(format)
-      let keyTiles = Aligned(16 * hypnos_tile_bytes(cache, size))
-      let valueTiles = Aligned(16 * hypnos_tile_bytes(cache, size))
+      let keyTiles = Aligned(16 * hypnos_key_tile_bytes(cache, size))
+      let valueTiles = Aligned(16 * hypnos_value_tile_bytes(cache, size))
       for position in 0..<count {
         let range = position * size..<(position + 1) * size
         table.store_key(cache, Array(keys[range]), size, position, keyTiles.pointer)
@@ -133,8 +162,8 @@ import Testing
       #expect(outputs == alone)
       return (0..<3 * size).map { outputs[$0] / sums[$0 / size] }
     }
-    let cachedKeys = (0..<count).map { cached(keys[$0 * size..<($0 + 1) * size], format) }
-    let cachedValues = (0..<count).map { cached(values[$0 * size..<($0 + 1) * size], format) }
+    let cachedKeys = (0..<count).map { cachedKey(keys[$0 * size..<($0 + 1) * size], format) }
+    let cachedValues = (0..<count).map { cachedValue(values[$0 * size..<($0 + 1) * size], format) }
     // With 8 bits, queries and weights are rounded to 1 of 32767 of their largest, each product by up to half of that.
     let tolerance = format == HYPNOS_CACHE_Q8 ? 2e-4 : 1e-5
     for query in 0..<3 {
@@ -160,7 +189,8 @@ import Testing
     let broken: [Float] = Array(plain.dropLast()) + [.nan]
     for (key, value) in [(broken, plain), (plain, broken)] {
       let outputs = onEveryTable { table in
-        let keys = Aligned(16 * hypnos_tile_bytes(cache, size)), values = Aligned(16 * hypnos_tile_bytes(cache, size))
+        let keys = Aligned(16 * hypnos_key_tile_bytes(cache, size))
+        let values = Aligned(16 * hypnos_value_tile_bytes(cache, size))
         for position in 0..<10 {
           table.store_key(cache, position == 5 ? key : plain, size, position, keys.pointer)
           table.store_value(cache, position == 5 ? value : plain, size, position, values.pointer)

@@ -66,15 +66,23 @@ static inline size_t hypnos_fine_panel_bytes(size_t depth) {
 // How many queries `attend` takes at once, and how many positions lie in a chunk of the KV cache and in a tile.
 enum { HYPNOS_ATTEND_QUERIES = 8, HYPNOS_TILE = 16, HYPNOS_CHUNK = 256 };
 
-// Formats of the KV cache: f16, or 8 bits with an f16 scale for each 32 values of a key or value. Both lie in tiles
-// of sixteen positions. A tile of keys is [size][16], so that a lane is a key; a tile of values is [16][size].
+// Formats of the KV cache: f16, or 8 bits with an f16 scale for each block of a key or value. Both lie in tiles of
+// sixteen positions. A tile of keys is [size][16], so that a lane is a key; a tile of values is [16][size].
 // With 8 bits two neighbours stand together: keys [size / 2][16][2], an odd size rounded up, and values [8][size][2];
-// the scales [blocks][16] stand behind either.
-enum { HYPNOS_CACHE_F16 = 0, HYPNOS_CACHE_Q8 = 1 };
+// the scales [blocks][16] stand behind either. A whole block of a key is multiplied by the Hadamard matrix of its size
+// before it is rounded, as queries are, too.
+enum { HYPNOS_CACHE_F16 = 0, HYPNOS_CACHE_Q8 = 1, HYPNOS_KEY_BLOCK = 32, HYPNOS_VALUE_BLOCK = 64 };
 
-// The bytes of one head's keys, or values, of a tile.
-static inline size_t hypnos_tile_bytes(int cache, size_t size) {
-  return cache == HYPNOS_CACHE_F16 ? HYPNOS_TILE * size * 2 : HYPNOS_TILE * ((size + 1) / 2 * 2 + (size + 31) / 32 * 2);
+// The bytes of a tile of one head's keys, or values, whose scales stand for `block` values each.
+static inline size_t hypnos_tile_bytes(int cache, size_t size, size_t block) {
+  size_t codes = (size + 1) / 2 * 2, scales = (size + block - 1) / block * 2;
+  return HYPNOS_TILE * (cache == HYPNOS_CACHE_F16 ? size * 2 : codes + scales);
+}
+static inline size_t hypnos_key_tile_bytes(int cache, size_t size) {
+  return hypnos_tile_bytes(cache, size, HYPNOS_KEY_BLOCK);
+}
+static inline size_t hypnos_value_tile_bytes(int cache, size_t size) {
+  return hypnos_tile_bytes(cache, size, HYPNOS_VALUE_BLOCK);
 }
 
 // Some of one head's keys and values, from the start of a tile on.
