@@ -182,6 +182,42 @@ import Testing
     }
   }
 
+  /// A few large dimensions, as keys of real models have, take no precision from the others. Rounded as they are, to 127
+  /// steps of 30, each of the others would be off by 30 / 127 / sqrt(12) = 0.068 and a score by that times the query's
+  /// length; each step of a transformed block is at most (30 + 31) / 127, and a 32nd of its sum of squares comes back.
+  @Test func largeDimensionsOfKeysAreSpread() {
+    var random = Random(state: 17)
+    let (size, count, cache) = (64, 200, Int32(HYPNOS_CACHE_Q8))
+    let query = (0..<size).map { _ in random.float(-0.5...0.5) }
+    let length = query.reduce(0) { $0 + Double($1 * $1) }.squareRoot()
+    let keys = (0..<count).map { _ in
+      (0..<size).map { $0 == 5 || $0 == 40 ? 30 * (random.float(-1...1) < 0 ? -1 : 1) : random.float(-1...1) }
+    }
+    let scores = onEveryTable { table in
+      let keyTiles = Aligned(16 * hypnos_key_tile_bytes(cache, size))
+      let valueTiles = Aligned(16 * hypnos_value_tile_bytes(cache, size))
+      for (position, key) in keys.enumerated() {
+        table.store_key(cache, key, size, position, keyTiles.pointer)
+        table.store_value(cache, key, size, position, valueTiles.pointer)
+      }
+      let scratch = Aligned(8 * 256 * 4)
+      // The largest score of a query that sees one key is that key's.
+      return (0..<Int32(count)).map { position in
+        var (score, sum): (Float, Float) = (0, 0)
+        var output = [Float](repeating: 0, count: size)
+        table.attend(
+          cache, query, 1, size, keyTiles.pointer, valueTiles.pointer, [position], [position + 1], &score, &sum,
+          &output, scratch.pointer.assumingMemoryBound(to: Float.self), nil)
+        return score
+      }
+    }
+    let squares = zip(scores, keys).map { score, key in
+      let exact = zip(query, key).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+      return (Double(score) - exact) * (Double(score) - exact)
+    }
+    #expect((squares.reduce(0, +) / Double(count)).squareRoot() < 0.025 * length)
+  }
+
   /// What is not a number reaches the queries that see it, and only those: a cache may hold anything behind its end.
   @Test(arguments: [HYPNOS_CACHE_F16, HYPNOS_CACHE_Q8].map { Int32($0) }) func attentionToWhatIsNoNumber(cache: Int32) {
     let size = 32
