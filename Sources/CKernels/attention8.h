@@ -10,6 +10,10 @@ typedef int16_t shorts32 __attribute__((vector_size(64)));
 // A span of a query's dimensions is rounded at a time, and the weights of a few tiles: one large weight, as many models
 // give the first token, must not take the precision of all others. No sum comes near 2^31.
 enum { CACHE_PEAK = 32767, SPAN = 256, TILES_ROUNDED = 4, VALUE_VECTORS = HYPNOS_VALUE_BLOCK / 16 };
+_Static_assert(HYPNOS_KEY_BLOCK == 32 && SPAN % HYPNOS_KEY_BLOCK == 0, "a block of a key is two vectors");
+
+// The rounded weights of one query for a group of tiles, as pairs of positions.
+typedef int32_t weight_pairs[TILES_ROUNDED * HYPNOS_TILE / 2];
 
 // The number whose bits are the largest of `magnitudes`.
 ALWAYS_INLINE float peak_of(ints magnitudes) {
@@ -25,26 +29,33 @@ ALWAYS_INLINE floats load_within(const float *values, size_t i, size_t count) {
 }
 
 // For every pair of lanes `distance` apart, `swapped` being x with those exchanged: their sum and their difference.
-ALWAYS_INLINE floats fold(floats x, floats swapped, int distance) {
+ALWAYS_INLINE floats add_and_subtract(floats x, floats swapped, int distance) {
   ints lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   return swapped + choose((lane & distance) != 0, -x, x);
 }
 
-// Multiplies 32 values by the Hadamard matrix of ones and minus ones, whose square is 32 times the identity: two vectors'
-// product is a 32nd of their transforms'. Most models give a few dimensions of their keys values far larger than the
-// others', which a scale for all would round to little; the transform gives each a part of all (arXiv 2404.00456).
-ALWAYS_INLINE void spread(floats *low, floats *high) {
+// Multiplies 32 values by the Hadamard matrix of ones and minus ones, and by `factor`. The matrix's square is 32 times
+// the identity: two vectors' product is a 32nd of their transforms'. Many models give a few dimensions of their keys
+// values beside which a common scale would round the others to almost nothing; the transform gives each dimension a
+// part of all (arXiv 2404.00456). What is left over at the end of a head is no whole block and stays as it is.
+ALWAYS_INLINE void spread(floats *low, floats *high, float factor) {
   floats both[2] = {*low + *high, *low - *high};
   for (int i = 0; i < 2; i++) {
     floats x = both[i];
-    x = fold(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7), 8);
-    x = fold(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11), 4);
-    x = fold(x, __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13), 2);
-    both[i] = fold(x, __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14), 1);
+    x = add_and_subtract(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7), 8);
+    x = add_and_subtract(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11), 4);
+    x = add_and_subtract(x, __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13), 2);
+    x = add_and_subtract(x, __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14), 1);
+    both[i] = x * splat(factor);
   }
   *low = both[0];
   *high = both[1];
 }
+
+// The 32nd is shared out so that whole blocks come out neither much larger nor much smaller than what is left over,
+// with which those of a query have one scale.
+#define KEY_FACTOR 0.125f
+#define QUERY_FACTOR 0.25f
 
 // Eight bits for each value of a block, and their scale as it is stored.
 ALWAYS_INLINE uint16_t quantize_cached(const floats *block, int vectors, int8_t *codes) {
@@ -83,7 +94,7 @@ static void store_key8(const float *key, size_t size, size_t place, uint8_t *til
     floats block[2] = {load_within(key, from, size), load_within(key, from + 16, size)};
     int8_t codes[HYPNOS_KEY_BLOCK];
     size_t count = size - from < HYPNOS_KEY_BLOCK ? size - from : HYPNOS_KEY_BLOCK;
-    if (count == HYPNOS_KEY_BLOCK) spread(block, block + 1);
+    if (count == HYPNOS_KEY_BLOCK) spread(block, block + 1, KEY_FACTOR);
     cached_scales(tile, size, from / HYPNOS_KEY_BLOCK)[place] = quantize_cached(block, 2, codes);
     // Behind the last of an odd number of dimensions stands a zero: what lies beyond a block's values is rounded too.
     for (size_t i = 0; i < (count + 1) / 2 * 2; i++)
@@ -125,10 +136,7 @@ ALWAYS_INLINE float round_query(const float *values, size_t count, int32_t *pair
     floats *block = blocks + i / 16;
     block[0] = load_within(values, i, count);
     block[1] = load_within(values, i + 16, count);
-    if (count - i >= HYPNOS_KEY_BLOCK) {
-      spread(block, block + 1);
-      for (int v = 0; v < 2; v++) block[v] *= splat(1.0f / HYPNOS_KEY_BLOCK);
-    }
+    if (count - i >= HYPNOS_KEY_BLOCK) spread(block, block + 1, QUERY_FACTOR);
     for (int v = 0; v < 2; v++) most = __builtin_elementwise_max(most, magnitude(block[v]));
   }
   float scale;
@@ -210,9 +218,8 @@ ALWAYS_INLINE float round_weights(
 // over up to TILES_ROUNDED tiles of those before `end`, whose rounded weights are `pairs`; added to the outputs when
 // `adds`.
 ALWAYS_INLINE void weigh_vectors8(
-  int count, int vectors, const int32_t (*pairs)[TILES_ROUNDED * HYPNOS_TILE / 2], const float *scales, size_t first,
-  size_t last, size_t end, const uint8_t *values, size_t size, size_t d, const hypnos_cache_part *next, float *outputs,
-  int adds) {
+  int count, int vectors, const weight_pairs *pairs, const float *scales, size_t first, size_t last, size_t end,
+  const uint8_t *values, size_t size, size_t d, const hypnos_cache_part *next, float *outputs, int adds) {
   size_t tile_bytes = hypnos_value_tile_bytes(HYPNOS_CACHE_Q8, size), rest = size - d;
   ints sums[HYPNOS_ATTEND_QUERIES][VALUE_VECTORS] = {};
   for (size_t t = first; t < last; t++) {
@@ -243,7 +250,7 @@ ALWAYS_INLINE void weigh_vectors8(
 ALWAYS_INLINE void weigh_block8(
   int count, const float *weights, size_t first, size_t last, size_t end, const uint8_t *values, size_t size, size_t d,
   const hypnos_cache_part *next, float *outputs, int adds) {
-  int32_t pairs[HYPNOS_ATTEND_QUERIES][TILES_ROUNDED * HYPNOS_TILE / 2];
+  weight_pairs pairs[HYPNOS_ATTEND_QUERIES];
   float scales[HYPNOS_ATTEND_QUERIES];
   floats tile_scales[TILES_ROUNDED] = {};
   for (size_t t = 0; t < TILES_ROUNDED && t < last - first; t++) {
@@ -254,21 +261,19 @@ ALWAYS_INLINE void weigh_block8(
     scales[q] = round_weights(weights + q * HYPNOS_CHUNK + first * HYPNOS_TILE, tile_scales, last - first, pairs[q]);
   size_t stop = size - d < HYPNOS_VALUE_BLOCK ? size : d + HYPNOS_VALUE_BLOCK;
   _Pragma("clang loop unroll(full)") for (int together = VALUE_VECTORS; together > 0; together /= 2)
-    for (; together <= vectors_together(count) && d + 16 * (size_t)together <= stop; d += 16 * (size_t)together)
+    for (; together <= vectors_together(count) && (together > 1 ? d + 16 * (size_t)together <= stop : d < stop);
+         d += 16 * (size_t)together)
       weigh_vectors8(
-        count, together, (const int32_t(*)[TILES_ROUNDED * HYPNOS_TILE / 2])pairs, scales, first, last, end, values,
-        size, d, next, outputs, adds);
-  if (d < stop)
-    weigh_vectors8(
-      count, 1, (const int32_t(*)[TILES_ROUNDED * HYPNOS_TILE / 2])pairs, scales, first, last, end, values, size, d,
-      next, outputs, adds);
+        count, together, (const weight_pairs *)pairs, scales, first, last, end, values, size, d, next, outputs, adds);
 }
 
 ALWAYS_INLINE void weigh_values8(
   int count, const float *weights, size_t first, size_t last, const uint8_t *values, size_t size,
   const hypnos_cache_part *next, float *outputs) {
-  for (size_t t = first; t < last; t += TILES_ROUNDED) {
-    size_t stop = last - t < TILES_ROUNDED ? last : t + TILES_ROUNDED;
+  for (size_t t = first, stop; t < last; t = stop) {
+    // Whole groups of the chunk, wherever the first query's window begins: each query gets the bits it gets alone.
+    stop = (t / TILES_ROUNDED + 1) * TILES_ROUNDED;
+    if (stop > last) stop = last;
     for (size_t d = 0; d < size; d += HYPNOS_VALUE_BLOCK)
       weigh_block8(count, weights, t, stop, last, values, size, d, next, outputs, t > first);
   }

@@ -17,7 +17,9 @@ extension KeyValueStore {
   /// The name of the number format and the layout of exported bytes.
   public var exportFormat: String {
     "\(format.rawValue), in tiles of \(HYPNOS_TILE)"
-      + (format == .q8_0 ? ", two neighbours together, keys spread, a scale for 64 of a value" : "")
+      + (format == .q8_0
+        ? ", two neighbours together, keys spread by \(HYPNOS_KEY_BLOCK), a scale for \(HYPNOS_VALUE_BLOCK) of a value"
+        : "")
   }
 
   /// The pieces that hold the positions from `chunk * chunkLength` on, before `end`, in the order of export: layer

@@ -150,9 +150,8 @@ private final class KeyValueChunk {
     else { return nil }
     let tile = Int(HYPNOS_TILE)
     let filled = (positions + tile - 1) / tile * tile
-    let (keyBytes, valueBytes) = (
-      filled * format.keyBytes(headSize: headSize), filled * format.valueBytes(headSize: headSize)
-    )
+    let keyBytes = filled * format.keyBytes(headSize: headSize)
+    let valueBytes = filled * format.valueBytes(headSize: headSize)
     for layer in 0..<address.layers {
       for head in 0..<address.heads {
         let (target, source) = (copy.address, address)

@@ -34,7 +34,7 @@ import Testing
     return rows.indices.map { output[row: $0] }
   }
 
-  @Test(arguments: [nil, 1, 20, 270], CacheFormat.allCases)
+  @Test(arguments: [nil, 1, 20, 181, 270], CacheFormat.allCases)
   func rowsOfABatchAreThoseTheyAreAlone(window: Int?, format: CacheFormat) {
     let one = ComputeEngine(kernels: KernelSet.available[0], threads: 1)
     let long = filled(600, seed: 1, format: format, engine: one)

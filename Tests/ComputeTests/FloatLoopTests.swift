@@ -182,9 +182,9 @@ import Testing
     }
   }
 
-  /// A few large dimensions, as keys of real models have, take no precision from the others. Rounded as they are, to 127
-  /// steps of 30, each of the others would be off by 30 / 127 / sqrt(12) = 0.068 and a score by that times the query's
-  /// length; each step of a transformed block is at most (30 + 31) / 127, and a 32nd of its sum of squares comes back.
+  /// A few large dimensions, as keys of real models have, take no precision from the others. Rounded as they are, to
+  /// 127 steps of 30, each of the others would be off by 30 / 127 / sqrt(12) = 0.068 and a score by that times the
+  /// query's length; a step of a transformed block is at most (30 + 31) / 127, a 32nd of whose squares comes back.
   @Test func largeDimensionsOfKeysAreSpread() {
     var random = Random(state: 17)
     let (size, count, cache) = (64, 200, Int32(HYPNOS_CACHE_Q8))
