@@ -46,7 +46,7 @@ bench: build $(default_checkpoint) ## measure, and write the table into docs/PER
 	trap 'rm -f "$$table" "$$page.new"' EXIT
 	echo "Commit $$(git describe --always --dirty 2>/dev/null || echo unknown)." > "$$table"
 	for model in $(default_checkpoint) $(BENCH_MODELS); do
-	  for options in "$(BENCH_OPTIONS)" "$(BENCH_DEPTH_OPTIONS)"; do
+	  for options in "$(BENCH_OPTIONS)" "$(BENCH_DEPTH_OPTIONS)" "$(BENCH_DEPTH_OPTIONS) --kv q8_0"; do
 	    echo >> "$$table"
 	    .build/release/hypnos bench -m "$$model" $$options --markdown >> "$$table"
 	  done
