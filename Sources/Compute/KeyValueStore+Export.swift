@@ -82,10 +82,6 @@ extension KeyValueStore {
     format.keyBytes(headSize: headSize) * Self.roundedToTiles(piece.positions.count)
   }
 
-  private static var tileLength: Int { Int(HYPNOS_TILE) }
-
-  private static func roundedToTiles(_ count: Int) -> Int { (count + tileLength - 1) / tileLength * tileLength }
-
   private func place(_ piece: KeyValuePiece) -> (keys: UnsafeMutableRawPointer, values: UnsafeMutableRawPointer) {
     let chunk = address(chunk: piece.positions.lowerBound / Self.chunkLength)
     return (chunk.keys(layer: piece.layer, head: piece.head), chunk.values(layer: piece.layer, head: piece.head))

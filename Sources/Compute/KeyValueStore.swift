@@ -85,6 +85,12 @@ public final class KeyValueStore {
   /// Bytes that `positions` positions take.
   public func bytes(positions: Int) -> Int { layers * heads * positions * format.bytes(headSize: headSize) }
 
+  /// The positions of all tiles in which some of the first `count` lie.
+  static func roundedToTiles(_ count: Int) -> Int {
+    let tile = Int(HYPNOS_TILE)
+    return (count + tile - 1) / tile * tile
+  }
+
   /// Where chunk `index` lies, until the cache is reserved from again or ends.
   func address(chunk index: Int) -> ChunkAddress { chunks[index].address }
 }
@@ -148,8 +154,7 @@ private final class KeyValueChunk {
     guard
       let copy = KeyValueChunk(layers: address.layers, heads: address.heads, headSize: headSize, format: format)
     else { return nil }
-    let tile = Int(HYPNOS_TILE)
-    let filled = (positions + tile - 1) / tile * tile
+    let filled = KeyValueStore.roundedToTiles(positions)
     let keyBytes = filled * format.keyBytes(headSize: headSize)
     let valueBytes = filled * format.valueBytes(headSize: headSize)
     for layer in 0..<address.layers {
