@@ -130,25 +130,32 @@ static void lay_finely(
     }
 }
 
+// The other operand: where a row's codes and its scales lie, and how far apart those of rows, of pairs and of blocks are.
+typedef struct {
+  const int16_t *codes;
+  const float *scales;
+  size_t row, pair, scale_row, scale_block;
+} fine_side;
+
 // Some rows times a group of 32 lanes, block by block into c, or added to it.
 ALWAYS_INLINE void fine_tile(
-  int rows, const int16_t *a, size_t a_row, const float *scales, size_t scale_row, const fine_panel *p, size_t blocks,
-  float *c, size_t c_row, int adds) {
+  int rows, const fine_side *a, const fine_panel *p, size_t blocks, float *c, size_t c_row, int adds) {
   for (size_t b = 0; b < blocks; b++) {
     ints sums[FINE_ROWS][FINE_VECTORS] = {};
     const ints *codes = p->codes + b * FINE_PAIRS * FINE_VECTORS;
+    const int16_t *block = a->codes + b * FINE_PAIRS * a->pair;
     for (size_t pair = 0; pair < FINE_PAIRS; pair++) {
       ints lanes[FINE_VECTORS];
       for (int v = 0; v < FINE_VECTORS; v++) lanes[v] = codes[pair * FINE_VECTORS + v];
       _Pragma("clang loop unroll(full)") for (int r = 0; r < rows; r++) {
         int32_t two;
-        memcpy(&two, a + (size_t)r * a_row + b * HYPNOS_FINE_BLOCK + 2 * pair, sizeof two);
+        memcpy(&two, block + (size_t)r * a->row + pair * a->pair, sizeof two);
         ints factor = two - (ints){};
         for (int v = 0; v < FINE_VECTORS; v++) sums[r][v] = add_pairs(sums[r][v], factor, lanes[v]);
       }
     }
     _Pragma("clang loop unroll(full)") for (int r = 0; r < rows; r++) {
-      floats scale = splat(scales[(size_t)r * scale_row + b]);
+      floats scale = splat(a->scales[(size_t)r * a->scale_row + b * a->scale_block]);
       for (int v = 0; v < FINE_VECTORS; v++) {
         float *target = c + (size_t)r * c_row + 16 * v;
         floats factor = p->scales[b * FINE_VECTORS + v] * scale;
@@ -159,18 +166,35 @@ ALWAYS_INLINE void fine_tile(
   }
 }
 
-static void fine_rows(
-  size_t row_count, const int16_t *a, size_t a_row, const float *scales, size_t scale_row, const fine_panel *p,
-  size_t blocks, float *c, size_t c_row, int adds) {
+ALWAYS_INLINE void fine_rows(
+  size_t row_count, fine_side a, const fine_panel *p, size_t blocks, float *c, size_t c_row, int adds) {
   size_t r = 0;
 #define ROWS(count) \
-  for (; r + (count) <= row_count; r += (count)) \
-    fine_tile(count, a + r * a_row, a_row, scales + r * scale_row, scale_row, p, blocks, c + r * c_row, c_row, adds)
+  for (; r + (count) <= row_count; r += (count)) { \
+    fine_tile(count, &a, p, blocks, c + r * c_row, c_row, adds); \
+    a.codes += (count) * a.row; \
+    a.scales += (count) * a.scale_row; \
+  }
   ROWS(FINE_ROWS);
   ROWS(4);
   ROWS(2);
   ROWS(1);
 #undef ROWS
+}
+
+// Rounded rows, whose pairs are neighbours.
+static void fine_rounded_rows(
+  size_t row_count, const int16_t *codes, size_t code_row, const float *scales, size_t scale_row, const fine_panel *p,
+  size_t blocks, float *c, size_t c_row, int adds) {
+  fine_rows(row_count, (fine_side){codes, scales, code_row, 2, scale_row, 1}, p, blocks, c, c_row, adds);
+}
+
+// The lanes of another panel, whose pairs lie a group apart.
+static void fine_lanes(
+  size_t row_count, const fine_panel *left, const fine_panel *p, size_t blocks, float *c, size_t c_row, int adds) {
+  fine_side a = {
+    (const int16_t *)left->codes, (const float *)left->scales, 2, 2 * HYPNOS_FINE_LANES, 1, HYPNOS_FINE_LANES};
+  fine_rows(row_count, a, p, blocks, c, c_row, adds);
 }
 
 static void multiply_finely(
@@ -182,7 +206,7 @@ static void multiply_finely(
     const uint8_t *group = (const uint8_t *)panels + lane / HYPNOS_FINE_LANES * hypnos_fine_panel_bytes(depth);
     fine_panel p = fine_panel_in((void *)group, blocks);
     if (lanes == HYPNOS_FINE_LANES) {
-      fine_rows(row_count, codes, code_row, scales, scale_row, &p, blocks, out + lane, out_row, adds);
+      fine_rounded_rows(row_count, codes, code_row, scales, scale_row, &p, blocks, out + lane, out_row, adds);
       continue;
     }
     // A group that is not full goes by way of one that is.
@@ -192,7 +216,7 @@ static void multiply_finely(
       size_t rows = row_count - r < TOGETHER ? row_count - r : TOGETHER;
       if (adds)
         for (size_t i = 0; i < rows; i++) memcpy(whole[i], out + (r + i) * out_row + lane, lanes * sizeof(float));
-      fine_rows(
+      fine_rounded_rows(
         rows, codes + r * code_row, code_row, scales + r * scale_row, scale_row, &p, blocks, whole[0],
         HYPNOS_FINE_LANES, adds);
       for (size_t i = 0; i < rows; i++) memcpy(out + (r + i) * out_row + lane, whole[i], lanes * sizeof(float));
@@ -200,8 +224,32 @@ static void multiply_finely(
   }
 }
 
+static void multiply_laid_finely(
+  size_t row_count, size_t lane_count, size_t depth, const void *left, const void *right, float *out, size_t out_row) {
+  size_t blocks = (depth + HYPNOS_FINE_BLOCK - 1) / HYPNOS_FINE_BLOCK, group_bytes = hypnos_fine_panel_bytes(depth);
+  for (size_t r = 0; r < row_count; r += HYPNOS_FINE_LANES) {
+    size_t rows = row_count - r < HYPNOS_FINE_LANES ? row_count - r : HYPNOS_FINE_LANES;
+    fine_panel a = fine_panel_in((uint8_t *)left + r / HYPNOS_FINE_LANES * group_bytes, blocks);
+    for (size_t lane = 0; lane < lane_count; lane += HYPNOS_FINE_LANES) {
+      size_t lanes = lane_count - lane < HYPNOS_FINE_LANES ? lane_count - lane : HYPNOS_FINE_LANES;
+      fine_panel b = fine_panel_in((uint8_t *)right + lane / HYPNOS_FINE_LANES * group_bytes, blocks);
+      float *target = out + r * out_row + lane;
+      if (lanes == HYPNOS_FINE_LANES) {
+        fine_lanes(rows, &a, &b, blocks, target, out_row, 1);
+        continue;
+      }
+      // A group that is not full goes by way of one that is.
+      float whole[HYPNOS_FINE_LANES][HYPNOS_FINE_LANES] = {0};
+      for (size_t i = 0; i < rows; i++) memcpy(whole[i], target + i * out_row, lanes * sizeof(float));
+      fine_lanes(rows, &a, &b, blocks, whole[0], HYPNOS_FINE_LANES, 1);
+      for (size_t i = 0; i < rows; i++) memcpy(target + i * out_row, whole[i], lanes * sizeof(float));
+    }
+  }
+}
+
 // The entries of a table.
 #define HYPNOS_FINE_KERNELS \
-  .round_finely = round_finely, .lay_finely = lay_finely, .multiply_finely = multiply_finely
+  .round_finely = round_finely, .lay_finely = lay_finely, .multiply_finely = multiply_finely, \
+  .multiply_laid_finely = multiply_laid_finely
 
 #endif

@@ -55,13 +55,20 @@ final class FineRows: @unchecked Sendable {
 
   /// Rounds row `index` of `matrix` into part `part` of the row of the same number.
   func round(_ matrix: FloatMatrix, row index: Int, part: Int, kernels: KernelSet) {
-    let (width, block) = parts[part]
-    precondition(index >= 0 && index < rows && matrix.width == width, "a row")
-    kernels.table.pointee.round_finely(
-      matrix.row(index), width, codes + index * codeRow + block * HYPNOS_FINE_BLOCK, scales + index * scaleRow + block)
+    precondition(matrix.width == parts[part].width, "the part's width")
+    round(matrix.row(index), count: matrix.width, row: index, part: part, kernels: kernels)
   }
 
-  private static func blocks(width: Int) -> Int { (width + HYPNOS_FINE_BLOCK - 1) / HYPNOS_FINE_BLOCK }
+  /// Rounds `count` values, which begin part `part` of row `index`.
+  func round(_ values: UnsafePointer<Float>, count: Int, row index: Int, part: Int = 0, kernels: KernelSet) {
+    let (width, block) = parts[part]
+    precondition(index >= 0 && index < rows && count <= width, "a row")
+    kernels.table.pointee.round_finely(
+      values, count, codes + index * codeRow + block * HYPNOS_FINE_BLOCK, scales + index * scaleRow + block)
+  }
+
+  /// The blocks that `width` values take.
+  static func blocks(width: Int) -> Int { (width + HYPNOS_FINE_BLOCK - 1) / HYPNOS_FINE_BLOCK }
 
   /// Whole blocks, and a cache line more: rows a power of two apart would push each other out of the cache.
   private static func rowCounts(blocks: Int) -> (codes: Int, scales: Int) {

@@ -30,7 +30,7 @@ public struct WeightMatrix: Sendable {
   }
 
   /// Whether products with it take 8-bit columns rather than float32 ones.
-  var isQuantized: Bool { format != .f32 && format != .f16 && format != .bf16 }
+  public var isQuantized: Bool { format != .f32 && format != .f16 && format != .bf16 }
 
   func row(_ index: Int) -> UnsafePointer<UInt8> {
     precondition(index >= 0 && index < rows, "a row of the weights")

@@ -186,6 +186,10 @@ typedef struct {
   void (*multiply_finely)(
     size_t row_count, size_t lane_count, size_t depth, const int16_t *codes, size_t code_row, const float *scales,
     size_t scale_row, const void *panels, float *out, size_t out_row, int adds);
+  // out[r * out_row + l] += sum over `depth` of lane r of the panels `left` times lane l of those `right`.
+  void (*multiply_laid_finely)(
+    size_t row_count, size_t lane_count, size_t depth, const void *left, const void *right, float *out,
+    size_t out_row);
   // The largest of `count` values, -infinity when there are none; NaN counts as none.
   float (*largest)(const float *values, size_t count);
   // values = exp(values * factor - shift); returns their sum.

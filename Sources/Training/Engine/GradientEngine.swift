@@ -4,9 +4,10 @@ import Compute
 import Model
 
 /// Computes losses and gradients of an adapter beside its base, y = W x + scale * B (A x). Products with the base's
-/// quantized weights are taken in 16-bit integers both ways, everything else is float32. Results do not depend on the
-/// number of threads, on what else is in a sequence, shared rows included, or on whether activations were kept; only the
-/// order in which gradients are summed up follows the sequence.
+/// quantized weights are taken in 16-bit integers both ways, and so are those of its attention that no later token must
+/// have a part in; everything else is float32. Results do not depend on the number of threads, on what else is in a
+/// sequence, shared rows included, or on whether activations were kept; only the order in which gradients are summed up,
+/// and how those of shared rows are rounded, follows the sequence.
 public final class GradientEngine {
   /// The base.
   public let checkpoint: Checkpoint
@@ -30,7 +31,7 @@ public final class GradientEngine {
   private let engine: ComputeEngine
   private let layers: [AdaptedLayer]
   private let memory: PassMemory
-  private let attention: TrainingAttention
+  private let attention: any TrainingAttention
   private let head: LossHead
   /// The input of each layer that has a backward pass, and what comes out of the last; the first of them is also the
   /// residual of all layers below. [rows, width] each.
@@ -77,8 +78,7 @@ public final class GradientEngine {
     engine = ComputeEngine(kernels: checkpoint.kernels, threads: threads)
     let memory = PassMemory(rows: rows, p)
     self.memory = memory
-    attention = TrainingAttention(
-      heads: p.heads, keyValueHeads: p.keyValueHeads, size: p.headSize, scale: p.attentionScale, rows: rows)
+    attention = AttentionChoice(checkpoint, layers).attention(rows: rows, engine)
     head = LossHead(checkpoint, rows: rows)
     residuals = (0...layers.count - plan.lowestLayer).map { _ in FloatMatrix(rows: rows, width: p.width) }
     kept = layers.suffix(layers.count - plan.lowestLayer - recomputedLayers).map {

@@ -22,8 +22,7 @@ struct MemoryPlan {
     let working =
       rows * float
       * (PassMemory.floatsPerRow(p) + LossHead.floatsPerRow(vocabulary: checkpoint.vocabularySize))
-    let attention = TrainingAttention.byteCount(
-      heads: p.heads, keyValueHeads: p.keyValueHeads, size: p.headSize, rows: rows, threads: threads)
+    let attention = AttentionChoice(checkpoint, layers).byteCount(rows: rows, threads: threads)
     let terms = adapter.parts.reduce(0) { sum, part in
       let matrix = part.matrix
       return sum

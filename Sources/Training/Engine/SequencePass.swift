@@ -8,7 +8,7 @@ struct SequencePass {
   let engine: ComputeEngine
   let checkpoint: Checkpoint
   let memory: PassMemory
-  let attention: TrainingAttention
+  let attention: any TrainingAttention
   let rows: SequenceRows
   let products: AdaptedProducts
 
