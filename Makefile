@@ -35,7 +35,8 @@ test: libraries swift $(default_checkpoint) ## set up, build and run the tests
 	swift test -c release --scratch-path .build-test --disable-xctest -Xswiftc -enable-testing
 
 # What is measured, and on which checkpoints besides the default one: make bench BENCH_MODELS="a.gguf b.gguf".
-BENCH_OPTIONS ?= -p 128,512,2048 -n 128 -t 1,2,4 --parallel 1,16
+BENCH_OPTIONS ?= -p 128,512,2048 -n 128 -t 1,2,4 --parallel 1,4,16
+BENCH_PROMPT_OPTIONS ?= -p 1024,4096,8192 -n 0
 BENCH_DEPTH_OPTIONS ?= -p 0 -n 64 --depth 0,2048,8192 -c 8320
 BENCH_MODELS ?=
 
@@ -46,7 +47,7 @@ bench: build $(default_checkpoint) ## measure, and write the table into docs/PER
 	trap 'rm -f "$$table" "$$page.new"' EXIT
 	echo "Commit $$(git describe --always --dirty 2>/dev/null || echo unknown)." > "$$table"
 	for model in $(default_checkpoint) $(BENCH_MODELS); do
-	  for options in "$(BENCH_OPTIONS)" "$(BENCH_DEPTH_OPTIONS)" "$(BENCH_DEPTH_OPTIONS) --kv q8_0"; do
+	  for options in "$(BENCH_OPTIONS)" "$(BENCH_PROMPT_OPTIONS)" "$(BENCH_DEPTH_OPTIONS)" "$(BENCH_DEPTH_OPTIONS) --kv q8_0"; do
 	    echo >> "$$table"
 	    .build/release/hypnos bench -m "$$model" $$options --markdown >> "$$table"
 	  done

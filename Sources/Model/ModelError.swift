@@ -37,7 +37,7 @@ public enum ModelError: Error, CustomStringConvertible, Sendable {
       let known = Architecture.allCases.map(\.rawValue).joined(separator: ", ")
       return "\(path): architecture \"\(name)\" is not supported; supported are \(known)"
     case .notAModel(let path, let kind):
-      return "\(path): this file holds a \(kind), not a model; give the model with -m"
+      return "\(path): this file holds \(kind == "adapter" ? "an" : "a") \(kind), not a model; give the model with -m"
     case .value(let path, let key, let offset, let reason):
       let place = offset.map { " byte \($0):" } ?? ""
       return "\(path):\(place) \(key): \(reason); the file is damaged or made for another program"

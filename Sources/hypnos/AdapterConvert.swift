@@ -25,6 +25,8 @@ struct AdapterConvert: ParsableCommand {
 
   mutating func run() throws {
     try AdapterCommand.checkOutput(output, force: force)
+    try OutputPlace.check(
+      [output], inputs: [(adapter, "the adapter itself")] + (model.map { [($0, "the base")] } ?? []))
     var adapter: Adapter
     if let model {
       let checkpoint = try ModelOptions.open(model, kernels: ModelOptions.kernels())

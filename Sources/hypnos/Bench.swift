@@ -15,7 +15,7 @@ struct Bench: ParsableCommand {
         max((weight bytes + KV cache bytes) / read speed, multiply-accumulates / int8 peak)
       and the limit is the tokens of a test over the sum of its passes: a step of generation reads all weights once \
       and every sequence's cache; a prompt takes them in batches of \(Transformer.batchLimit), the head only for its \
-      last token. Speeds are tokens a second of all sequences together, after one run to warm up; the spread is the \
+      last token. Last of all the program is started anew, and the time to the first token measured. Speeds are tokens a second of all sequences together, after one run to warm up; the spread is the \
       standard deviation. pp512 is a prompt of 512 tokens, tg128 the generation of 128.
       """)
 
@@ -42,7 +42,7 @@ struct Bench: ParsableCommand {
   @Option(help: "How often each test is measured.")
   var repetitions = Bench.usualRepetitions
 
-  @Option(name: [.short, .long], help: "Context in tokens; as long as the model was trained for without.")
+  @Option(name: [.short, .long], help: "Context in tokens, which no test may exceed; as long as the tests need without.")
   var context: Int?
 
   @Option(name: .customLong("kv"), help: "The KV cache's number format: f16 or q8_0.")
@@ -68,12 +68,15 @@ struct Bench: ParsableCommand {
       throw ValidationError("--\(name) \(wrong): it can be \(range.lowerBound) to \(range.upperBound)")
     }
     guard !json || !markdown else { throw ValidationError("--json and --markdown exclude each other") }
+    guard !plan.tests.isEmpty else { throw ValidationError("there is nothing to measure: -p and -n are 0") }
   }
 
   mutating func run() throws {
     let kernels = try KernelSet.named(ModelLocator.environment("HYPNOS_CPU"))
     let checkpoint = try ModelOptions.open(ModelLocator.find(model), kernels: kernels)
-    let tests = try fittingTests(checkpoint)
+    let all = plan.tests
+    let tests = all.filter { reasonToLeaveOut($0, checkpoint).map { Output.complain($0) } == nil }
+    guard !tests.isEmpty else { throw Failure("no test is left to measure") }
     let benchmark = try Benchmark(
       checkpoint, adapters: adapters.load(for: checkpoint), capacity: tests.map(\.positions).max() ?? 1,
       threads: threads.values[0], cacheFormat: cacheFormat)
@@ -91,26 +94,33 @@ struct Bench: ParsableCommand {
         try Output.write(report.row(result))
       }
     }
-    let measured = threads.values.map { threads in
-      let result = FirstToken.measure(checkpoint: checkpoint.path, threads: threads, repetitions: repetitions)
+    let measured = limits.map { threads, limits in
+      let result = FirstToken.measure(
+        checkpoint: checkpoint, threads: threads, repetitions: repetitions, limits: limits)
       return (threads: threads, result: result)
     }
     try Output.write(report.firstToken(measured))
+    if tests.count < all.count { throw Failure("\(all.count - tests.count) of \(all.count) tests were left out") }
   }
 
-  /// The tests that fit the context; the others are reported.
-  private func fittingTests(_ checkpoint: Checkpoint) throws -> [BenchmarkTest] {
-    let context = context ?? checkpoint.parameters.trainedContext
+  private var plan: BenchmarkPlan {
     var plan = BenchmarkPlan()
     (plan.prompts, plan.generations) = (prompt.values, generate.values)
     (plan.depths, plan.parallel) = (depth.values, parallel.values)
-    return plan.tests.filter { test in
-      guard test.positions > context else { return true }
-      Output.complain(
-        "\(test.name) at depth \(test.depth) is left out: it takes \(test.positions) positions, and the context has "
-          + "\(context); -c makes a larger one")
-      return false
+    return plan
+  }
+
+  /// Why `test` cannot be measured: it exceeds the context, or the memory that there is.
+  private func reasonToLeaveOut(_ test: BenchmarkTest, _ checkpoint: Checkpoint) -> String? {
+    let name = "\(test.name) at depth \(test.depth), \(test.parallel) at once, is left out: it takes"
+    if let context, test.positions > context {
+      return "\(name) \(test.positions) positions, and the context has \(context); -c makes a larger one"
     }
+    let (bytes, available) = (
+      test.parallel * checkpoint.cacheBytes(positions: test.positions, format: cacheFormat), SystemMemory.available
+    )
+    guard bytes > available else { return nil }
+    return "\(name) \(bytes >> 20) MiB of KV cache, each sequence its own, and \(available >> 20) MiB of memory are left"
   }
 }
 

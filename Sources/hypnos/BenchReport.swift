@@ -93,31 +93,39 @@ struct BenchReport {
   }
 
   private func json(_ result: BenchmarkResult) -> JSONValue {
-    let test = result.test
-    return .object(
-      OrderedFields([
-        ("test", .string(test.name)), ("threads", .integer(result.threads)), ("parallel", .integer(test.parallel)),
-        ("depth", .integer(test.depth)), ("mean", .number(result.mean)), ("median", .number(result.median)),
-        ("best", .number(result.best)),
-        ("stdev", .number(result.deviation)), ("limit", .number(result.limit)),
-        ("limit_share", .number(result.limitShare)), ("kernels", .string(checkpoint.kernels.name)),
-        ("kv", .string(cacheFormat.rawValue)), ("model", .string(checkpoint.name)),
-        ("adapters", .array(adapters.map(JSONValue.string))),
-      ]))
+    .object(
+      OrderedFields(
+        fields(result, name: result.test.name) + [
+          ("kv", .string(cacheFormat.rawValue)), ("adapters", .array(adapters.map(JSONValue.string))),
+        ]))
+  }
+
+  /// What every row has.
+  private func fields(_ result: BenchmarkResult, name: String) -> [(String, JSONValue)] {
+    [
+      ("test", .string(name)), ("threads", .integer(result.threads)), ("parallel", .integer(result.test.parallel)),
+      ("depth", .integer(result.test.depth)), ("mean", .number(result.mean)), ("median", .number(result.median)),
+      ("best", .number(result.best)), ("stdev", .number(result.deviation)), ("limit", .number(result.limit)),
+      ("limit_share", .number(result.limitShare)), ("kernels", .string(checkpoint.kernels.name)),
+      ("model", .string(checkpoint.name)),
+    ]
   }
 
   private func json(_ measured: Result<FirstToken, Failure>, threads: Int) -> JSONValue {
-    var fields: [(String, JSONValue)] = [("test", .string("first_token")), ("threads", .integer(threads))]
     switch measured {
     case .success(let found):
-      fields += [
-        ("seconds", .number(found.seconds)), ("resident_bytes", .integer(found.residentBytes)),
-        ("anonymous_bytes", .integer(found.anonymousBytes)),
+      return .object(
+        OrderedFields(
+          fields(found.speed, name: "first_token") + [
+            ("kv", .string(CacheFormat.f16.rawValue)), ("adapters", .array([])), ("seconds", .number(found.seconds)),
+            ("resident_bytes", .integer(found.residentBytes)), ("anonymous_bytes", .integer(found.anonymousBytes)),
+          ]))
+    case .failure(let failure):
+      return [
+        "test": "first_token", "threads": .integer(threads), "error": .string(failure.message),
+        "kernels": .string(checkpoint.kernels.name), "model": .string(checkpoint.name),
       ]
-    case .failure(let failure): fields.append(("error", .string(failure.message)))
     }
-    fields += [("kernels", .string(checkpoint.kernels.name)), ("model", .string(checkpoint.name))]
-    return .object(OrderedFields(fields))
   }
 
   /// What measures this row alone.

@@ -66,6 +66,9 @@ struct Finetune: ParsableCommand {
     guard out != nil || dryRun || exportJob != nil else {
       throw ValidationError("name the adapter to write, with --out anesthesia.gguf")
     }
+    guard exportJob == nil || !(dryRun || resume || force) else {
+      throw ValidationError("--export-job writes a job into a new folder: without --dry-run, --resume and --force")
+    }
     guard out?.isEmpty != true else { throw ValidationError("--out: the name is empty") }
   }
 

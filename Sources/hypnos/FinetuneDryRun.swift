@@ -59,7 +59,6 @@ struct FinetuneDryRun {
   }
 
   private var memory: String {
-    let states = 3 * 4 * 4 * plan.adapter.parameterCount
     let recomputed =
       engine.recomputedLayers > 0
       ? "; \(engine.recomputedLayers) of \(plan.checkpoint.parameters.layers) layers are recomputed to save memory" : ""
@@ -67,7 +66,7 @@ struct FinetuneDryRun {
       Adapter: \(Figure.count(plan.adapter.parameterCount)) values, rank \(plan.adapter.rank)
       Memory: \(Figure.bytes(engine.memoryNeeded + plan.optimizerBytes)), and the checkpoint's \
       \(Figure.bytes(plan.checkpoint.byteCount)), which stay mapped\(recomputed)
-      Disk: up to \(Figure.bytes(states)) in the run's folder
+      Disk: up to \(Figure.bytes(plan.stateBytes)) in the run's folder
 
       """
   }

@@ -1,5 +1,6 @@
 // `hypnos finetune --export-job`: the same run for machines with PyTorch.
 import Console
+import Glibc
 import Model
 import Text
 import Training
@@ -19,6 +20,10 @@ struct FinetuneExport {
 
   /// Writes the job into the new folder `folder`.
   func write(to folder: String) throws {
+    guard access(folder, F_OK) != 0 else {
+      throw Failure("\(folder): exists; a job is written into a new folder, give another name")
+    }
+    try OutputPlace.checkFolder(of: folder)
     plan.tellData()
     let stages = zip(plan.stages, plan.datasets).map {
       ExportJob.Stage(name: $0.name, dataset: $1, epochs: $0.epochs, learningRate: $0.rate)

@@ -16,7 +16,9 @@ struct FinetunePlan {
   let datasets: [Dataset]
   let adapter: Adapter
   let dropout: Float
-  let initialAdapter: String?
+  private let initialPath: String?
+  /// Its name alone; a path may tell of a patient.
+  var initialAdapter: String? { initialPath?.lastPathComponent }
   let moment: LocalTime
 
   /// Reads the data with the base's template, as if it were `moment`.
@@ -30,7 +32,7 @@ struct FinetunePlan {
     if length > context { throw Failure("--sequence-length \(length): the model was trained on \(context) tokens") }
     settings = command.training.settings(sequenceLength: length)
     dropout = command.adapter.dropout
-    initialAdapter = command.adapter.initial?.lastPathComponent
+    initialPath = command.adapter.initial
     // Before the data are read, which may take a while.
     adapter = try command.adapter.adapter(for: checkpoint, seed: settings.seed)
 
@@ -86,6 +88,17 @@ struct FinetunePlan {
 
   /// Two moments and the best values, beside what the engine counts itself.
   var optimizerBytes: Int { 3 * 4 * adapter.parameterCount }
+
+  /// What the run's folder holds at most: two states and a third that is being written, of values, moments and the best
+  /// values.
+  var stateBytes: Int { 3 * 4 * 4 * adapter.parameterCount }
+
+  /// The files that the run is made from.
+  var inputs: [(path: String, what: String)] {
+    let data = datasets.flatMap(\.report.files).map { (path: $0.path, what: $0.isHeldOut ? "held out" : "trained on") }
+    let first = initialPath.map { [(path: $0, what: "the adapter to begin with")] } ?? []
+    return [(checkpoint.path, "the base")] + first + data
+  }
 
   /// The stages with what became of their data.
   var recorded: [TrainingRecord.Stage] { zip(stages, datasets).map { TrainingRecord.Stage($0, data: $1.report) } }

@@ -42,7 +42,7 @@ final class FinetuneProgress {
       }
     case .saved(let step): if !isLive { say("step \(step): saved") }
     case .notSaved(let error):
-      say("\(error). The state saved before is still good; the run goes on and tries again.")
+      say("\(error). The run itself goes on; the state saved before is still good.")
     }
   }
 

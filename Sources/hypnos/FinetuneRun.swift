@@ -1,6 +1,7 @@
 // A run of `hypnos finetune` from its folder to its adapter.
 import CSystem
 import Compute
+import Console
 import Glibc
 import Model
 import Text
@@ -20,16 +21,34 @@ struct FinetuneRun {
     self.out = out
   }
 
-  /// Trains and writes the adapter.
-  func run() throws {
-    for path in [out] + (command.report.map { [$0] } ?? []) {
+  private var outputs: [String] { [out] + (command.report.map { [$0] } ?? []) }
+
+  /// What a night's work must not fail on is looked at before it.
+  private func checkOutputs() throws {
+    var status = stat()
+    if !out.hasSuffix(".gguf"), stat(out, &status) == 0, status.st_mode & S_IFMT != S_IFDIR {
+      throw Failure("\(out): is a file; an adapter is a folder of PEFT's, or a file whose name ends in .gguf")
+    }
+    for path in outputs {
+      try OutputPlace.checkFolder(of: path)
+      if command.resume, !command.force, path == out, access(out, F_OK) == 0 {
+        throw Failure(
+          "\(out): is written already; a run that is over needs no --resume. --force writes it again from the run's "
+            + "last state")
+      }
       try FinetuneRun.allowReplacing(path, "replace it", force: command.force)
     }
+  }
+
+  /// Trains and writes the adapter.
+  func run() throws {
+    try checkOutputs()
     let found = try earlierFolder()
     let kept = try command.resume ? takeUp(found) : nil
     if let found, kept == nil { try allowBeginning(in: found) }
     let plan = try FinetunePlan(command, checkpoint: checkpoint, moment: kept?.moment ?? .current())
     plan.tellData()
+    try OutputPlace.check(outputs, inputs: plan.inputs)
     let engine = try plan.makeEngine(threads: command.threadCount, memoryLimit: command.memoryLimit)
     let folder = try found ?? RunFolder(path: folderPath)
     if let kept {
@@ -40,10 +59,22 @@ struct FinetuneRun {
     } else {
       try folder.clear()
     }
+    warnOfFullDisk(plan)
     let saving = RunSaving(
       folder: folder, identity: plan.identity, moment: plan.moment, interval: command.saveEvery * 60)
     let run = TrainingRun(engine, stages: plan.stages, settings: plan.settings, saving: saving, from: kept?.state)
-    try finish(run, try train(run), plan)
+    try finish(run, try train(run), plan, in: folder)
+  }
+
+  /// Says when the disk has less room than the run's states may take.
+  private func warnOfFullDisk(_ plan: FinetunePlan) {
+    var disk = statvfs()
+    guard statvfs(folderPath, &disk) == 0 else { return }
+    let free = Int(disk.f_bavail) * Int(disk.f_frsize)
+    guard free < plan.stateBytes else { return }
+    Output.complain(
+      "\(folderPath): the disk has \(Figure.bytes(free)) left, and the run's states take up to "
+        + "\(Figure.bytes(plan.stateBytes)); free some, or the run may not be saved")
   }
 
   private func train(_ run: TrainingRun<GradientEngine>) throws -> TrainingOutcome {
@@ -56,40 +87,55 @@ struct FinetuneRun {
   }
 
   /// Writes what the run came to, and says it.
-  private func finish(_ run: TrainingRun<GradientEngine>, _ outcome: TrainingOutcome, _ plan: FinetunePlan) throws {
+  private func finish(
+    _ run: TrainingRun<GradientEngine>, _ outcome: TrainingOutcome, _ plan: FinetunePlan, in folder: RunFolder
+  ) throws {
     switch outcome {
     case .interrupted(let step):
       throw Failure(
         "stopped behind step \(step) of \(run.plannedSteps); the same command with --resume goes on", code: 130)
     case .diverged(let divergence):
       if divergence.kept != .initial {
-        try write(run, plan)
+        try write(run, plan, in: folder)
         Output.complain("\(out): written, the last good adapter")
       }
       throw Failure("\(divergence)")
     case .finished:
-      try write(run, plan)
+      try write(run, plan, in: folder)
+      try Output.write(summary(run, plan))
       if let report = command.report { try FinetuneReport(plan, run.progress, command).write(to: report, adapter: out) }
-      try Output.write(summary(run))
     }
   }
 
-  private func write(_ run: TrainingRun<GradientEngine>, _ plan: FinetunePlan) throws {
+  /// Writes the adapter. Where that fails, perhaps since the disk is full, what only a damaged state would need makes
+  /// room.
+  private func write(_ run: TrainingRun<GradientEngine>, _ plan: FinetunePlan, in folder: RunFolder) throws {
     var adapter = run.objective.adapter(trainingRecord: plan.record(run.progress).json.encoded)
     adapter.chatTemplate = plan.template?.source
-    if out.hasSuffix(".gguf") { try adapter.write(gguf: out) } else { try adapter.write(peft: out) }
+    func write() throws {
+      if out.hasSuffix(".gguf") { try adapter.write(gguf: out) } else { try adapter.write(peft: out) }
+    }
+    do { try write() } catch {
+      guard try folder.removeOlder() else { throw error }
+      try write()
+    }
   }
 
-  private func summary(_ run: TrainingRun<GradientEngine>) -> String {
+  private func summary(_ run: TrainingRun<GradientEngine>, _ plan: FinetunePlan) -> String {
     let progress = run.progress
+    let stage = plan.stages.count > 1 ? " stage \(terminalSafe(plan.stages[progress.stage].name))" : ""
     var lines = ["\(out): written, after \(progress.totalSteps) steps in \(Figure.duration(progress.seconds))"]
     if let first = progress.evaluations.first(where: { $0.stage == progress.stage }), let best = progress.best {
       lines.append(
         best.step == first.step
           ? "The held-out loss never fell below \(Figure.loss(first.loss)), where it began: the adapter teaches nothing "
             + "new. Look at the data with --dry-run, or train with another --rate."
-          : "Held-out loss \(Figure.loss(first.loss)) before, \(Figure.loss(best.loss)) after (perplexity "
+          : "Held-out loss \(Figure.loss(first.loss)) before\(stage), \(Figure.loss(best.loss)) after (perplexity "
             + "\(Figure.perplexity(first.loss)) and \(Figure.perplexity(best.loss))); kept is step \(best.step).")
+    } else if let change = progress.lossChange, change.last > change.first {
+      lines.append(
+        "The loss rose from \(Figure.loss(change.first)) to \(Figure.loss(change.last)): the adapter is worse than "
+          + "none. Train with a lower --rate.")
     }
     lines.append("Use it with: hypnos --adapter \(out)")
     lines.append("\(folderPath) can be deleted.")

@@ -12,26 +12,36 @@ struct FirstToken {
   /// Tokens of the prompt.
   static let promptLength = 5
 
-  /// Seconds from the start of the process to its first byte of output.
+  /// Seconds from the start of the process to its first byte of output, the median.
   let seconds: Double
+  /// The same as tokens of the prompt in a second, beside what the limits allow for the prompt alone.
+  let speed: BenchmarkResult
   /// The most memory it had in use by then, the file's mapped pages among them.
   let residentBytes: Int
   /// Memory that is the process's own then.
   let anonymousBytes: Int
 
-  /// Starts the program `repetitions` times on the checkpoint at `path`, and takes the median of the seconds and the
-  /// most of the memory; or why that was not possible.
-  static func measure(checkpoint path: String, threads: Int, repetitions: Int) -> Result<FirstToken, Failure> {
+  /// Starts the program `repetitions` times on `checkpoint`, and takes the median of the seconds and the most of the
+  /// memory; or why that was not possible.
+  static func measure(
+    checkpoint: Checkpoint, threads: Int, repetitions: Int, limits: MachineLimits
+  ) -> Result<FirstToken, Failure> {
     Result { () throws(Failure) in
-      var runs: [FirstToken] = []
-      for _ in 0..<repetitions { runs.append(try measureOnce(checkpoint: path, threads: threads)) }
+      var runs: [(seconds: Double, residentBytes: Int, anonymousBytes: Int)] = []
+      for _ in 0..<repetitions { runs.append(try measureOnce(checkpoint: checkpoint.path, threads: threads)) }
+      let test = BenchmarkTest.prompt(promptLength)
+      let speed = BenchmarkResult(
+        test: test, threads: threads, speeds: runs.map { Double(promptLength) / $0.seconds },
+        limit: test.limit(costs: checkpoint.costs(cacheFormat: .f16), limits: limits))
       return FirstToken(
-        seconds: runs.map(\.seconds).sorted()[runs.count / 2], residentBytes: runs.map(\.residentBytes).max() ?? 0,
-        anonymousBytes: runs.map(\.anonymousBytes).max() ?? 0)
+        seconds: runs.map(\.seconds).sorted()[runs.count / 2], speed: speed,
+        residentBytes: runs.map(\.residentBytes).max() ?? 0, anonymousBytes: runs.map(\.anonymousBytes).max() ?? 0)
     }
   }
 
-  private static func measureOnce(checkpoint path: String, threads: Int) throws(Failure) -> FirstToken {
+  private static func measureOnce(
+    checkpoint path: String, threads: Int
+  ) throws(Failure) -> (seconds: Double, residentBytes: Int, anonymousBytes: Int) {
     let quoted = "'" + path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     let name = BenchFirstToken.configuration.commandName ?? ""
     // This very program, even if its file was replaced meanwhile; a path that begins with a dash stays a path.
@@ -51,7 +61,7 @@ struct FirstToken {
     guard status == 0 else { throw Failure("the program, started again, failed") }
     let figures = String(decoding: output, as: UTF8.self).split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
     guard figures.count == 3 else { throw Failure("the system does not say how much memory a process takes") }
-    return FirstToken(seconds: seconds, residentBytes: figures[1], anonymousBytes: figures[2])
+    return (seconds, figures[1], figures[2])
   }
 }
 

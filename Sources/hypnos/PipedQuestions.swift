@@ -51,11 +51,11 @@ struct PipedQuestions {
     }
   }
 
-  /// Reads until there are two questions, or answers the only one. Its answer alone is not labelled, so it is not
-  /// begun before it is known whether another question follows.
+  /// Reads until there are two lines, or answers the only one. Its answer alone is not labelled, so it is not
+  /// begun before it is known whether another line follows.
   private mutating func readOpening() throws {
     var opening: [Question] = []
-    while opening.count < 2, !isAtEnd {
+    while opening.count + failed < 2, !isAtEnd {
       switch try input.next(waits: true) {
       case .question(let question): opening.append(question)
       case .bad(let line, let reason): report(line, reason)
@@ -63,7 +63,7 @@ struct PipedQuestions {
       case .notYet: break
       }
     }
-    if opening.count == 1, let text = opening[0].text {
+    if failed == 0, opening.count == 1, let text = opening[0].text {
       try answerOnly(text, line: opening[0].line)
     } else {
       opening.forEach { enter($0) }

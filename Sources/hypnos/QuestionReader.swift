@@ -68,11 +68,22 @@ struct QuestionReader {
     guard jsonl else {
       return Question(line: number, id: .integer(number), text: text, messages: answerer.messages(text))
     }
-    let object = try JSONValue(parsing: text)
+    let object: JSONValue
+    do { object = try JSONValue(parsing: text) } catch {
+      throw BadLine(description: "column \(error.column): \(error.reason)")
+    }
     guard object.object != nil else { throw BadLine(description: "is not a JSON object") }
     let id = object["id"] ?? .integer(number)
+    // Beyond this, a number would come back as another one.
+    if case .number(let number) = id, abs(number) >= 0x1p53 {
+      throw BadLine(description: "\"id\" is too large a number to be given back as it is; write it as a string")
+    }
     if let question = object["question"] {
+      guard object["messages"] == nil else {
+        throw BadLine(description: "has both \"question\" and \"messages\"; which is meant?")
+      }
       guard let text = question.string else { throw BadLine(description: "\"question\" is not a string") }
+      guard !text.allSatisfy(\.isWhitespace) else { throw BadLine(description: "\"question\" is empty") }
       return Question(line: number, id: id, text: text, messages: answerer.messages(text))
     }
     guard let messages = object["messages"] else {
@@ -98,6 +109,9 @@ enum MessageList {
     for (index, entry) in array.enumerated() {
       guard let role = entry["role"]?.string, let content = entry["content"]?.string else {
         throw Malformed(description: "message \(index + 1) has no \"role\" and \"content\" that are strings")
+      }
+      guard ChatMessage.knownRoles.contains(role) else {
+        throw Malformed(description: ChatMessage.unknown(role, message: index + 1))
       }
       messages.append(ChatMessage(role: role, content: content))
     }

@@ -11,6 +11,9 @@ struct StageArgument {
     var stages: [StageArgument] = []
     for argument in arguments {
       if let (name, path) = split(argument), access(argument, F_OK) != 0 {
+        guard !path.isEmpty else {
+          throw Failure("--stage \(argument): names no file; write \(name)=FILE, and more files behind it", code: 2)
+        }
         if let index = stages.firstIndex(where: { $0.name == name }) {
           stages[index].paths.append(path)
         } else {

@@ -75,8 +75,8 @@ import Text
     #expect {
       try dataset()
     } throws: { error in
-      guard case .problems(let problems, count: 6)? = error as? DataError else { return false }
-      return problems.map { $0.path.dropFirst(folder.path.count + 1) + ":" + ($0.line.map(String.init) ?? "-") }
+      guard case .problems(let report)? = error as? DataError, report.problemCount == 6 else { return false }
+      return report.problems.map { $0.path.dropFirst(folder.path.count + 1) + ":" + ($0.line.map(String.init) ?? "-") }
         == ["bad.jsonl:2", "bad.jsonl:4", "bad.jsonl:5", "empty.md:-", "latin.txt:-", "none.jsonl:-"]
         && "\(error)".contains("\(file), line 4: \"answer\" is empty")
         && "\(error)".contains("\(text): not UTF-8 at byte 1") && "\(error)".contains("--skip-bad")
@@ -88,19 +88,51 @@ import Text
     #expect(data.report.lines.contains { $0.contains("bad.jsonl, line 2: not JSON: column 2") })
   }
 
-  @Test func problemsAreListedUpToABound() throws {
-    try folder.write("a.jsonl", String(repeating: "x\n", count: 1000) + pair("Q", "A"))
-    for index in 0..<100 { try folder.write("b\(index).jsonl", "x") }
+  /// Rows with one problem are one, and where there are too many problems, at least the lines are named.
+  @Test func everyBadLineIsNamed() throws {
+    try folder.write("a.jsonl", String(repeating: "x\n", count: 1000) + pair("Q", "A") + "\n\nx\n")
+    let columns = (0..<8).map { String(repeating: " ", count: $0) + "x" }
+    try folder.write("b.jsonl", columns.joined(separator: "\n"))
+    for index in 0..<100 { try folder.write("c\(index).jsonl", "x") }
     #expect {
       try dataset()
     } throws: { error in
-      "\(error)".contains("1100 rows or files") && "\(error)".contains("… and 1050 more")
-        && "\(error)".contains("a.jsonl, line 5:") && !"\(error)".contains("a.jsonl, line 6:")
+      let text = "\(error)"
+      return text.contains("1109 rows or files") && text.contains("a.jsonl, lines 1 to 1000, 1003: not JSON")
+        && text.contains("b.jsonl, line 5:") && !text.contains("b.jsonl, line 6:")
+        && text.contains("b.jsonl: and lines 6 to 8") && (0..<100).allSatisfy { text.contains("c\($0).jsonl") }
     }
   }
 
+  @Test func linesAreWrittenInFewWords() {
+    var lines = LineList()
+    for line in [3, 4, 5, 5, 9] { lines.add(line) }
+    #expect(lines.description == "lines 3 to 5, 9" && lines.count == 4)
+    for line in 100..<1_000 where line % 2 == 0 { lines.add(line) }
+    // Two runs are there, and 98 more are written out: 100 to 294.
+    #expect(lines.count == 454 && lines.description.hasSuffix(", 292, 294 and 352 more"))
+  }
+
+  /// What is too long is counted and named.
+  @Test func rowsThatAreTooLongAreNamed() throws {
+    let long = String(repeating: "word ", count: 200)
+    try folder.write("long.jsonl", [pair("Q", "A"), pair("Q", long), pair(long, "A"), pair(long + "x", "B")].joined(separator: "\n"))
+    let report = try dataset().report
+    #expect(report.lines.contains { $0.contains("cut at the end of a sequence") && $0.hasSuffix(": line 2") })
+    #expect(report.lines.contains { $0.contains("lies behind the end") && $0.hasSuffix(": lines 3 to 4") })
+  }
+
   @Test func nothingToTrainOn() throws {
-    #expect(throws: DataError.nothing(paths: [folder.path], problems: [])) { try dataset() }
+    #expect {
+      try dataset()
+    } throws: { error in
+      guard case .nothing(let paths, let report)? = error as? DataError else { return false }
+      return paths == [folder.path] && report.files.isEmpty
+    }
+    let file = try folder.write("same.jsonl", pair("Q", "A"))
+    #expect {
+      try dataset { $0.heldOut = .files([file]) }
+    } throws: { "\($0)".contains("1 duplicates left out") }
     #expect(throws: DataError.fraction(1)) { try dataset { $0.heldOut = .fraction(1) } }
     #expect(throws: DataError.fraction(-0.1)) { try dataset { $0.heldOut = .fraction(-0.1) } }
   }

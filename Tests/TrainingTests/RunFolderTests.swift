@@ -128,6 +128,30 @@ import Testing
     #expect(try Self.finish(at: folder.path) == expected)
   }
 
+  /// Where there is room for two states only, each new one takes the place of the older, and nothing is lost.
+  @Test func aDiskWithRoomForTwoStatesKeepsTheNewest() throws {
+    let folder = try TemporaryFolder()
+    var (states, created) = (0, 0)
+    var calls = FileCalls()
+    calls.failure = { call in
+      switch call {
+      case .create:
+        created += 1
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        states = names.count
+        return nil
+      case .write: return states >= 2 ? ENOSPC : nil
+      default: return nil
+      }
+    }
+    let ended = try Self.finish(at: folder.path, calls: calls) {
+      if case .notSaved(let error) = $0 { #expect(Bool(false), "\(error)") }
+    }
+    #expect(try ended == Self.undisturbed())
+    #expect(try RunFolder(path: folder.path).load().kept.state.timeless == ended)
+    #expect(created > 4)
+  }
+
   @Test func aFolderThatCannotBeWrittenIsFoundOutAtTheBeginning() throws {
     let folder = try TemporaryFolder()
     var calls = FileCalls()

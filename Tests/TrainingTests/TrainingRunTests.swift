@@ -154,12 +154,21 @@ import Testing
   }
 
   @Test func ordinaryLossesDoNotExplode() {
-    var monitor = LossMonitor()
+    var monitor = LossMonitor(evenGuess: 10)
     for step in 0..<500 {
       monitor.add(2 + (step % 7 == 0 ? 1.5 : 0))
       #expect(monitor.exploded == nil)
     }
-    let again = LossMonitor(losses: (0..<500).map { 2 + ($0 % 7 == 0 ? 1.5 : 0) })
+    let again = LossMonitor(evenGuess: 10, losses: (0..<500).map { 2 + ($0 % 7 == 0 ? 1.5 : 0) })
     #expect(again.smoothed == monitor.smoothed)
+  }
+
+  /// Before any loss is known to be low, one far above an even guess is enough; but not for a base that begins there.
+  @Test func aLossAboveAnEvenGuessIsSeenAtOnce() {
+    let climbing = [4.6, 31, 30]
+    #expect(LossMonitor(evenGuess: 10.8, losses: climbing.prefix(2)).exploded == nil)
+    #expect(LossMonitor(evenGuess: 10.8, losses: climbing).exploded.map { $0.from == 4.6 && $0.to > 11.8 } == true)
+    #expect(LossMonitor(evenGuess: 10.8, losses: [14, 31, 30]).exploded == nil)
+    #expect(LossMonitor(evenGuess: 10.8, losses: [4.6, 9, 11]).exploded == nil)
   }
 }

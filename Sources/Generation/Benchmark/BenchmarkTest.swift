@@ -117,6 +117,14 @@ public struct BenchmarkResult: Sendable {
   /// The most tokens a second that the machine's limits allow.
   public let limit: Double
 
+  /// What `test` came to on `threads` threads.
+  public init(test: BenchmarkTest, threads: Int, speeds: [Double], limit: Double) {
+    self.test = test
+    self.threads = threads
+    self.speeds = speeds
+    self.limit = limit
+  }
+
   /// The speeds' mean.
   public var mean: Double { speeds.reduce(0, +) / Double(speeds.count) }
   /// The median speed; of an even number, the faster of the two in the middle.

@@ -54,9 +54,7 @@ public struct PrefixCache {
     attempt { () throws(PrefixCacheError) in
       let bytes = file.byteCount(store)
       guard bytes <= byteLimit else { throw .tooLarge(folder: folder, bytes: bytes, limit: byteLimit) }
-      if mkdir(folder, 0o700) != 0, errno != EEXIST {
-        throw .system(path: folder, action: "created", code: errno)
-      }
+      guard PrefixCache.make(folder) else { throw .system(path: folder, action: "created", code: errno) }
       makeRoom(for: bytes)
       do throws(GGUFWriterError) {
         try file.write(store, to: "\(folder)/\(namePrefix(of: key))\(digest).kv")
@@ -64,6 +62,15 @@ public struct PrefixCache {
         throw .notWritten(error)
       }
     }
+  }
+
+  /// Makes the folder and those it lies in, for their owner alone; whether it is there.
+  private static func make(_ folder: String) -> Bool {
+    if mkdir(folder, 0o700) == 0 || errno == EEXIST { return true }
+    guard errno == ENOENT, let slash = folder.lastIndex(of: "/"), slash > folder.startIndex,
+      make(String(folder[..<slash]))
+    else { return false }
+    return mkdir(folder, 0o700) == 0 || errno == EEXIST
   }
 
   /// Removes the files that were not used for longest until `bytes` more fit the limit.

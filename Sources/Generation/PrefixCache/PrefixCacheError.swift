@@ -40,7 +40,7 @@ public enum PrefixCacheError: Error, Sendable, CustomStringConvertible {
   }
 
   private func refused(_ path: String, _ reason: String) -> String {
-    "prefix cache: \(path): refused: \(reason). The prompt is computed anew; the file can be deleted."
+    "prefix cache: \(path): refused: \(reason). The prompt is computed anew."
   }
 
   private func megabytes(_ bytes: Int) -> String { "\((bytes + (1 << 20) - 1) >> 20) MiB" }

@@ -5,10 +5,10 @@ import Common
 public enum DataError: Error, Equatable, CustomStringConvertible {
   /// A path that was named cannot be opened; an errno.
   case unreadable(path: String, code: Int32)
-  /// Rows or files cannot be trained on, and were not to be skipped: the first of them, and how many there are.
-  case problems([DataProblem], count: Int)
-  /// No file holds an example; with bad rows skipped, the first of them.
-  case nothing(paths: [String], problems: [DataProblem])
+  /// Rows or files cannot be trained on, and were not to be skipped.
+  case problems(DataReport)
+  /// No file holds an example to train on; what became of them.
+  case nothing(paths: [String], DataReport)
   /// Sequences shorter than `minimum` tokens were asked for.
   case sequenceTooShort(Int, minimum: Int)
   /// A part to hold out that is not between 0 and 1.
@@ -22,12 +22,10 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .unreadable(let path, let code): return "\(path): cannot be read: \(systemMessage(code))"
-    case .problems(let problems, let count):
-      let more = count > problems.count ? "\n… and \(count - problems.count) more" : ""
-      return "\(count) \(count == 1 ? "row or file" : "rows or files") cannot be trained on; mend them, or leave "
-        + "them out with --skip-bad:\n" + problems.map(\.description).joined(separator: "\n") + more
-    case .nothing(let paths, let problems):
-      return (["nothing to train on in " + paths.joined(separator: ", ")] + problems.map(\.description))
+    case .problems(let report): return DataError.heading(of: report) + "\n" + report.problemLines.joined(separator: "\n")
+    case .nothing(let paths, let report):
+      let files = report.files.flatMap { [$0.line] + $0.longLines }
+      return (["nothing to train on in " + paths.joined(separator: ", ") + ":"] + files + report.problemLines)
         .joined(separator: "\n")
     case .sequenceTooShort(let length, let minimum):
       return "sequences of \(length) tokens are too short; \(minimum) is the least"
@@ -35,5 +33,14 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
     case .tooMuch(let limit, let unit): return "the data have more than \(limit) \(unit); train on fewer files"
     case .interrupted: return "interrupted while the data were read"
     }
+  }
+
+  private static func heading(of report: DataReport) -> String {
+    let count = report.problemCount
+    if report.problems.allSatisfy({ $0.reason == .noTemplate }), report.files.allSatisfy({ $0.furtherBadLines.count == 0 }) {
+      return "the base has no chat template, so \(count) \(count == 1 ? "row" : "rows") cannot be trained on:"
+    }
+    return "\(count) \(count == 1 ? "row or file" : "rows or files") cannot be trained on; mend them, or leave them out "
+      + "with --skip-bad:"
   }
 }

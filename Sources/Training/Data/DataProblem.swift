@@ -40,18 +40,28 @@ public struct DataProblem: Sendable, Equatable, CustomStringConvertible {
 
   /// The file.
   public let path: String
-  /// The line, from 1; nil where the whole file is meant.
+  /// The first line, from 1; nil where the whole file is meant.
   public let line: Int?
+  /// All lines that it is wrong with.
+  public private(set) var lines = LineList()
   /// What is wrong.
   public let reason: Reason
 
   /// A problem at `line` of the file at `path`.
   package init(path: String, line: Int?, reason: Reason) {
     (self.path, self.line, self.reason) = (path, line, reason)
+    if let line { lines.add(line) }
   }
 
-  /// File, line and reason, and what to do.
-  public var description: String { path + (line.map { ", line \($0)" } ?? "") + ": \(reason)" }
+  /// Takes in another problem of the same file and reason; no if it is another.
+  package mutating func takeIn(_ other: DataProblem) -> Bool {
+    guard path == other.path, reason == other.reason, let line = other.line else { return false }
+    lines.add(line)
+    return true
+  }
+
+  /// File, lines and reason, and what to do.
+  public var description: String { path + (line == nil ? "" : ", \(lines)") + ": \(reason)" }
 }
 
 extension DataProblem.Reason: CustomStringConvertible {

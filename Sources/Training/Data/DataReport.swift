@@ -24,10 +24,15 @@ public struct FileReport: Sendable, Equatable {
   public internal(set) var split = 0
   /// Examples left out because no target lies within a sequence's length.
   public internal(set) var dropped = 0
+  /// Lines of those that were cut, and of those that were left out.
+  public internal(set) var cutLines = LineList()
+  public internal(set) var droppedLines = LineList()
   /// Examples left out because an earlier one has the same tokens.
   public internal(set) var duplicates = 0
   /// Rows that could not be used, and the file itself where it could not.
   public internal(set) var bad = 0
+  /// Lines of those whose problems are too many to be kept.
+  public internal(set) var furtherBadLines = LineList()
 
   /// Rows that could be used.
   public var rows: Int { kinds.reduce(0) { $0 + $1.rows } }
@@ -38,10 +43,12 @@ public struct FileReport: Sendable, Equatable {
     self.isHeldOut = isHeldOut
   }
 
-  /// Counts a row of `kind` and what was made of it, but for its examples.
-  mutating func count(_ kind: RowKind, _ made: ExampleMaker.Outcome) {
+  /// Counts the row of `kind` at `line` and what was made of it, but for its examples.
+  mutating func count(_ kind: RowKind, line: Int, _ made: ExampleMaker.Outcome) {
     cut += made.cut
     dropped += made.dropped
+    if made.cut > 0 { cutLines.add(line) }
+    if made.dropped > 0 { droppedLines.add(line) }
     split += made.isSplit ? 1 : 0
     if let index = kinds.firstIndex(where: { $0.kind == kind }) {
       kinds[index].rows += 1
@@ -71,6 +78,16 @@ public struct FileReport: Sendable, Equatable {
     parts += losses.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
     let form = form.map { " (\($0.rawValue)\(isHeldOut ? ", held out" : ""))" } ?? ""
     return "\(path)\(form): \(what.isEmpty ? "no rows" : what); \(parts.joined(separator: ", "))"
+  }
+
+  /// Which rows are too long, where there are any.
+  var longLines: [String] {
+    var lines: [String] = []
+    if cut > 0 { lines.append("  cut at the end of a sequence, a longer --sequence-length keeps more: \(cutLines)") }
+    if dropped > 0 {
+      lines.append("  dropped, since what is to be learnt lies behind the end of a sequence: \(droppedLines)")
+    }
+    return lines
   }
 
   /// The counts as JSON.
@@ -118,12 +135,12 @@ public struct ExampleCounts: Sendable, Equatable {
 
 /// What became of all files of a data set.
 public struct DataReport: Sendable, Equatable {
-  /// The most problems that are kept, of one file and of all.
+  /// The most problems that are kept with their reason, of one file and of all.
   public static let problemLimits = (file: 5, all: 50)
 
   /// The files, in the order read; those to measure on first.
   public internal(set) var files: [FileReport] = []
-  /// The first problems of each file.
+  /// The first problems of each file; rows with the same are one.
   public internal(set) var problems: [DataProblem] = []
   /// How many problems there are.
   public internal(set) var problemCount = 0
@@ -134,15 +151,20 @@ public struct DataReport: Sendable, Equatable {
 
   /// The report for a person: a line per file, the problems, the sums.
   public var lines: [String] {
-    var lines = files.map(\.line)
+    var lines = files.flatMap { [$0.line] + $0.longLines }
     if problemCount > 0 {
       lines.append("left out \(problemCount) that cannot be trained on:")
-      lines += problems.map { "  \($0)" }
-      if problemCount > problems.count { lines.append("  … and \(problemCount - problems.count) more") }
+      lines += problemLines.map { "  \($0)" }
     }
     lines.append("to train on: \(training.line)")
     lines.append(heldOut.examples > 0 ? "held out: \(heldOut.line)" : "held out: nothing")
     return lines
+  }
+
+  /// Everything that cannot be trained on: with its reason, or at least its lines.
+  var problemLines: [String] {
+    problems.map(\.description)
+      + files.filter { $0.furtherBadLines.count > 0 }.map { "\($0.path): and \($0.furtherBadLines)" }
   }
 
   /// The report as JSON.

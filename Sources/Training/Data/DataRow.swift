@@ -57,6 +57,9 @@ extension DataRow {
     func has(_ keys: String...) -> Bool { keys.allSatisfy { fields[$0] != nil } }
 
     if has("messages") {
+      if has("question") || has("answer") {
+        throw .unknownRow("both \"messages\" and a question or an answer: which is meant?")
+      }
       self.init(kind: .messages, content: .dialogue(try DataRow.dialogue(fields["messages"])))
     } else if has("question", "answer") {
       // These are questions to measure with; the letter of a choice alone would be learnt as the answer.
@@ -107,6 +110,7 @@ extension DataRow {
       guard let role = element["role"]?.string, let content = element["content"]?.string else {
         throw .unknownRow("message \(index + 1) has no \"role\" and \"content\" that are strings")
       }
+      guard ChatMessage.knownRoles.contains(role) else { throw .unknownRow(ChatMessage.unknown(role, message: index + 1)) }
       guard !content.utf8.contains(0) else { throw .nul }
       guard role != "assistant" || !content.isBlank else { throw .emptyAnswer("message \(index + 1)") }
       messages.append(role == "assistant" ? .answer(content) : ChatMessage(role: role, content: content))

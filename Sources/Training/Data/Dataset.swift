@@ -42,12 +42,12 @@ public struct Dataset: Sendable {
     var training = try collector.read(paths, isHeldOut: false, isCancelled: isCancelled)
     var report = collector.report
     guard options.skipsBadRows || report.problemCount == 0 else {
-      throw .problems(report.problems, count: report.problemCount)
+      throw .problems(report)
     }
     if case .fraction(let fraction) = options.heldOut {
       (training, heldOut) = HeldOutSplit.split(training, fraction: fraction, seed: options.seed)
     }
-    guard !training.isEmpty else { throw .nothing(paths: paths, problems: report.problems) }
+    guard !training.isEmpty else { throw .nothing(paths: paths, report) }
     report.training = ExampleCounts(training)
     report.heldOut = ExampleCounts(heldOut)
     self.training = training
@@ -79,7 +79,7 @@ private struct ExampleCollector {
         do throws(DataProblem.Reason) {
           let row = try row.get()
           let made = try maker.examples(of: row, source: .init(file: file, line: line ?? 1))
-          report.files[file].count(row.kind, made)
+          report.files[file].count(row.kind, line: line ?? 1, made)
           examples += made.examples.filter { isNew($0, file: file) }
         } catch {
           note(DataProblem(path: path, line: line, reason: error), file: file)
@@ -105,8 +105,15 @@ private struct ExampleCollector {
   private mutating func note(_ problem: DataProblem, file: Int) {
     report.files[file].bad += 1
     report.problemCount += 1
+    if let index = report.problems.firstIndex(where: { $0.path == problem.path && $0.reason == problem.reason }),
+      report.problems[index].takeIn(problem)
+    { return }
     let limits = DataReport.problemLimits
-    guard report.files[file].bad <= limits.file, report.problems.count < limits.all else { return }
+    guard report.problems.count < limits.all, report.problems.count(where: { $0.path == problem.path }) < limits.file
+    else {
+      report.files[file].furtherBadLines.add(problem.line ?? 1)
+      return
+    }
     report.problems.append(problem)
   }
 }

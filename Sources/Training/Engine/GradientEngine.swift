@@ -1,6 +1,7 @@
 // The gradients of one adapter over a checkpoint that stays mapped and as it is: loss of a sequence, and what each
 // value of the adapter does to it. What steps are taken with them is for others.
 import Compute
+import Glibc
 import Model
 
 /// Computes losses and gradients of an adapter beside its base, y = W x + scale * B (A x). Products with the base's
@@ -25,6 +26,9 @@ public final class GradientEngine {
   public let memoryNeeded: Int
   /// In how many of the layers that have a backward pass the activations are computed again for it and not kept.
   public let recomputedLayers: Int
+
+  /// The loss per target of whoever thinks every token equally likely, in nats.
+  public var evenGuess: Double { log(Double(checkpoint.vocabularySize)) }
 
   private let start: Adapter
   private let dropout: Float

@@ -238,10 +238,11 @@ extension ExportJob {
 
     ## Afterwards
 
-    `adapter/` holds the adapter in PEFT's format, which vLLM serves as it is. For hypnos:
+    `adapter/` holds the adapter in PEFT's format, which vLLM serves as it is. For hypnos, with the GGUF file of
+    the base:
 
-        hypnos adapter convert adapter anesthesia.gguf
-        hypnos --adapter anesthesia.gguf
+        hypnos adapter convert -m BASE.gguf adapter anesthesia.gguf
+        hypnos -m BASE.gguf --adapter anesthesia.gguf
 
     ## What differs
 

@@ -92,11 +92,8 @@ extension RunReport {
       "<tr class=\"sum\"><th>\(name)</th><td></td><td>\(counts.examples)</td><td>\(counts.tokens)</td>"
         + "<td>\(counts.targets)</td><td colspan=\"5\"></td></tr>\n"
     }
-    let problems = report.problems.map { "<li>\($0.description.htmlEscaped)</li>" }.joined()
-    let more = report.problemCount - report.problems.count
-    let list =
-      problems.isEmpty
-      ? "" : "<p>Left out:</p><ul>\(problems)\(more > 0 ? "<li>… and \(more) more</li>" : "")</ul>\n"
+    let problems = report.problemLines.map { "<li>\($0.htmlEscaped)</li>" }.joined()
+    let list = problems.isEmpty ? "" : "<p>Left out:</p><ul>\(problems)</ul>\n"
     return "<div class=\"wide\"><table class=\"data\"><thead><tr>\(head)</tr></thead><tbody>\(rows.joined())"
       + "\(sums.joined())</tbody></table></div>\n\(list)"
   }

@@ -16,8 +16,11 @@ public enum Figure {
   /// A loss in nats.
   public static func loss(_ loss: Double) -> String { fixed(loss, 4) }
 
-  /// The perplexity of a loss.
-  public static func perplexity(_ loss: Double) -> String { fixed(exp(loss), 2) }
+  /// The perplexity of a loss; from a million on in powers of ten.
+  public static func perplexity(_ loss: Double) -> String {
+    let perplexity = exp(loss)
+    return perplexity < 1e6 || !perplexity.isFinite ? fixed(perplexity, 2) : rate(perplexity)
+  }
 
   /// A learning rate, such as 2e-4 or 1.37e-4.
   public static func rate(_ rate: Double) -> String { DecimalLabel(rate, significant: 3)?.scientific ?? "0" }

@@ -6,32 +6,43 @@ import Glibc
 struct LossMonitor {
   /// How much of the mean a step keeps.
   static let kept = 0.9
-  /// Steps that are only watched: the first losses say little.
+  /// Steps whose losses say little: what is lowest is not known before.
   static let patience = 8
+  /// Steps after which a model that has become worse than an even guess is seen.
+  static let leastSteps = 3
+
+  /// The loss of whoever knows nothing and thinks every token equally likely.
+  private let evenGuess: Double
 
   private var mean = 0.0
   private var weight = 0.0
   private var steps = 0
   private var lowest = Double.infinity
+  private var first: Double?
 
   /// A monitor that has seen `losses`.
-  init(losses: some Sequence<Double> = []) { for loss in losses { add(loss) } }
+  init(evenGuess: Double, losses: some Sequence<Double> = []) {
+    self.evenGuess = evenGuess
+    for loss in losses { add(loss) }
+  }
 
   /// Takes note of the loss of a step.
   mutating func add(_ loss: Double) {
     mean = LossMonitor.kept * mean + (1 - LossMonitor.kept) * loss
     weight = LossMonitor.kept * weight + (1 - LossMonitor.kept)
     steps += 1
+    first = first ?? loss
     if steps >= LossMonitor.patience { lowest = min(lowest, smoothed) }
   }
 
   /// The mean of the losses so far, the last ones counting most.
   var smoothed: Double { weight > 0 ? mean / weight : 0 }
 
-  /// The lowest smoothed loss, when the present one is so far above it that training has failed: half as high again,
-  /// and a nat besides, which no change of data within a stage explains.
+  /// Where the loss began to climb, when it is so high that training has failed: half as high again as the lowest, and a
+  /// nat besides, which no change of data within a stage explains; or a nat above an even guess, having begun below.
   var exploded: (from: Double, to: Double)? {
-    guard lowest.isFinite, smoothed > 1.5 * lowest + 1 else { return nil }
-    return (lowest, smoothed)
+    if lowest.isFinite, smoothed > 1.5 * lowest + 1 { return (lowest, smoothed) }
+    guard let first, first < evenGuess, steps >= LossMonitor.leastSteps, smoothed > evenGuess + 1 else { return nil }
+    return (first, smoothed)
   }
 }

@@ -1,5 +1,6 @@
 // Why a run's folder cannot be used. A run is worth a night: every case says what is still there and what to do.
 import Common
+import Glibc
 
 /// What is wrong with a run's folder or with one of its files.
 public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -21,7 +22,9 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
   /// What happened, where, and what to do.
   public var description: String {
     switch self {
-    case .system(let path, let action, let code): return "\(path): cannot be \(action): \(systemMessage(code))"
+    case .system(let path, let action, let code):
+      let advice = code == ENOSPC ? "; free some of the disk, and --resume goes on from the state saved before" : ""
+      return "\(path): cannot be \(action): \(systemMessage(code))\(advice)"
     case .busy(let folder): return "\(folder): another process is training in this folder; wait for it, or stop it"
     case .alreadyBegun(let folder):
       return "\(folder): holds a run; go on with it with --resume, or throw it away and begin anew with --force"

@@ -1,6 +1,6 @@
 // The folder that keeps a run: its last two states, so that a good one is there whatever happens while the next is
 // written. A state is written beside them, forced to the disk and renamed, and only then is the older of the two
-// removed. The folder is locked while a process works in it; it holds no text of the data, and its owner alone reads it.
+// removed; on a full disk before it. The folder is locked while a process works in it; it holds no text of the data, and its owner alone reads it.
 import Compute
 import Glibc
 
@@ -72,8 +72,25 @@ public final class RunFolder {
     throw .allDamaged(folder: path, reasons: damaged.map(\.description))
   }
 
-  /// Makes `kept` the newest state and keeps the one before it. When this throws, both are as they were.
+  /// Makes `kept` the newest state and keeps the one before it. Where the disk has no room for three, the older of the two
+  /// before is given up for it. When this throws, the newest is as it was.
   public func save(_ kept: KeptState) throws(RunError) {
+    do {
+      try write(kept)
+    } catch .system(let path, let action, let code) where code == ENOSPC || code == EDQUOT {
+      guard try removeOlder() else { throw .system(path: path, action: action, code: code) }
+      try write(kept)
+    }
+  }
+
+  /// Gives up the states before the newest; whether there was one.
+  public func removeOlder() throws(RunError) -> Bool {
+    let older = try generations().filter { $0 < generation }
+    for number in older { calls.remove(file(number)) }
+    return !older.isEmpty
+  }
+
+  private func write(_ kept: KeptState) throws(RunError) {
     let next = generation + 1
     let temporary = file(next) + RunFolder.temporarySuffix
     do throws(RunError) {

@@ -5,6 +5,8 @@
 public protocol TrainingObjective: AnyObject {
   /// The parameters, which the loop moves.
   var parameters: AdapterParameters { get set }
+  /// The loss per target of whoever thinks every token equally likely, in nats.
+  var evenGuess: Double { get }
 
   /// Adds the gradients of the loss, summed over the targets of `sequence` and times `weight`, to `gradients`. Returns
   /// the sum without the weight, in nats, and the number of targets. What dropout takes follows from `dropoutSeed`.

@@ -40,7 +40,8 @@ extension TrainingRun {
     objective.parameters.values = state.parameters
     optimizer = state.optimizer
     bestParameters = state.bestParameters
-    monitor = LossMonitor(losses: progress.losses[(progress.stageStarts.last ?? 0)...])
+    monitor = LossMonitor(
+      evenGuess: objective.evenGuess, losses: progress.losses[(progress.stageStarts.last ?? 0)...])
   }
 
   /// Saves the state when the last one is old enough. A state that cannot be written does not end the run.

@@ -17,7 +17,7 @@ public final class TrainingRun<Objective: TrainingObjective> {
   var optimizer: AdamW
   var bestParameters: [[Float]]?
   var gradients: AdapterParameters
-  var monitor = LossMonitor()
+  var monitor: LossMonitor
   var savedAt = 0.0
   /// When the seconds of the progress were last brought up to date.
   var countedAt = 0.0
@@ -35,6 +35,7 @@ public final class TrainingRun<Objective: TrainingObjective> {
     plans = stages.map { StagePlan($0, settings: settings) }
     gradients = AdapterParameters(zerosLike: objective.parameters)
     optimizer = AdamW(for: gradients.values)
+    monitor = LossMonitor(evenGuess: objective.evenGuess)
     if let state { restore(state) }
   }
 
@@ -42,7 +43,8 @@ public final class TrainingRun<Objective: TrainingObjective> {
   public var plannedSteps: Int { plans.reduce(0) { $0 + $1.steps } }
 
   /// Runs to the end, or until `isStopped`. The state is saved first of all, so that a folder that cannot be written
-  /// to is found out at the beginning, and last of all; it is an error when one of these two fails.
+  /// to is found out at the beginning, and last of all. It is an error when the first fails, or the last of a run that
+  /// was stopped; one that came to its end still has what it came to.
   public func run(
     isStopped: () -> Bool = { false }, report: (TrainingEvent) -> Void = { _ in }
   ) throws -> TrainingOutcome {
@@ -59,7 +61,7 @@ public final class TrainingRun<Objective: TrainingObjective> {
     } catch let failure as Failed {
       return .diverged(Divergence(sign: failure.sign, step: failure.step, kept: try keepLastGood()))
     }
-    try save(report)
+    do throws(RunError) { try save(report) } catch { report(.notSaved(error)) }
     return .finished
   }
 
@@ -97,7 +99,7 @@ public final class TrainingRun<Objective: TrainingObjective> {
     // Each stage is a training of its own: the moments of the last one's gradients say nothing of its data.
     optimizer = AdamW(for: gradients.values)
     bestParameters = nil
-    monitor = LossMonitor()
+    monitor = LossMonitor(evenGuess: objective.evenGuess)
     progress.stage += 1
     progress.step = 0
     progress.best = nil

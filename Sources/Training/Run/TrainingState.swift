@@ -41,6 +41,15 @@ public struct TrainingProgress: Sendable, Equatable {
 
   /// Steps done in the whole run.
   public var totalSteps: Int { losses.count }
+
+  /// The mean loss of the present stage's first steps and of its last ones, a half of it at most; nil before two steps.
+  public var lossChange: (first: Double, last: Double)? {
+    let all = losses[(stageStarts.last ?? 0)...]
+    let count = min(8, all.count / 2)
+    guard count > 0 else { return nil }
+    func mean(_ losses: ArraySlice<Double>) -> Double { losses.reduce(0, +) / Double(count) }
+    return (mean(all.prefix(count)), mean(all.suffix(count)))
+  }
 }
 
 /// A run at rest between two steps.

@@ -1,0 +1,45 @@
+// Where results go: never over what they are made from, and not where nothing can be written.
+import Glibc
+
+/// A file or folder that a command reads or writes, known by what it is rather than by how it is spelled.
+struct OutputPlace: Equatable {
+  private let device: UInt
+  private let number: UInt
+  /// Its name, where only the folder is there yet.
+  private let name: String?
+
+  private init?(_ path: String) {
+    var found = stat()
+    var name: String?
+    if stat(path, &found) != 0 {
+      guard stat(OutputPlace.folder(of: path), &found) == 0 else { return nil }
+      name = path.lastPathComponent
+    }
+    (device, number, self.name) = (UInt(found.st_dev), UInt(found.st_ino), name)
+  }
+
+  /// Refuses `outputs` that are one another, or one of the `inputs`, whatever was said about replacing.
+  static func check(_ outputs: [String], inputs: [(path: String, what: String)]) throws(Failure) {
+    for (index, output) in outputs.enumerated() {
+      guard let place = OutputPlace(output) else { continue }
+      if let input = inputs.first(where: { OutputPlace($0.path) == place }) {
+        throw Failure("\(output): is \(input.what), which would be lost; give the output another name")
+      }
+      if outputs[..<index].contains(where: { OutputPlace($0) == place }) {
+        throw Failure("\(output): named for two outputs, of which one would be lost; give each its own name")
+      }
+    }
+  }
+
+  /// Refuses an output whose folder is not there or cannot be written to.
+  static func checkFolder(of path: String) throws(Failure) {
+    let folder = folder(of: path)
+    guard access(folder, W_OK | X_OK) != 0 else { return }
+    throw Failure("\(path): cannot be written to the folder \(folder): \(String(cString: strerror(errno)))")
+  }
+
+  private static func folder(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+}
