@@ -112,7 +112,8 @@ struct Bench: ParsableCommand {
 
   /// Why `test` cannot be measured: it exceeds the context, or the memory that there is.
   private func reasonToLeaveOut(_ test: BenchmarkTest, _ checkpoint: Checkpoint) -> String? {
-    let name = "\(test.name) at depth \(test.depth), \(test.parallel) at once, is left out: it takes"
+    let together = test.parallel > 1 ? " in \(test.parallel) sequences" : ""
+    let name = "\(test.name) at depth \(test.depth)\(together) is left out: it takes"
     if let context, test.positions > context {
       return "\(name) \(test.positions) positions, and the context has \(context); -c makes a larger one"
     }

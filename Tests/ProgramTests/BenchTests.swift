@@ -25,6 +25,7 @@ import Testing
     #expect(first.count == 2)
     for row in first {
       #expect(try #require(row["seconds"] as? Double) > 0)
+      for field in ["mean", "best", "limit", "limit_share"] { #expect(try #require(row[field] as? Double) > 0) }
       let resident = try #require(row["resident_bytes"] as? Int)
       #expect(try #require(row["anonymous_bytes"] as? Int) < resident)
       // At least the weights of one pass, at most twice the file.
@@ -35,11 +36,18 @@ import Testing
   @Test func whatDoesNotFitIsLeftOut() throws {
     let outcome = try Hypnos.run(
       "bench", "-p", "9,8", "-n", "0", "-c", "8", "--repetitions", "1", "--json")
-    #expect(outcome.status == 0)
+    #expect(outcome.status == 1)
     #expect(try outcome.lines.map { try jsonObject($0)["test"] as? String } == ["pp8", "first_token"])
     #expect(
       outcome.errors
-        == "hypnos: pp9 at depth 0 is left out: it takes 9 positions, and the context has 8; -c makes a larger one\n")
+        == "hypnos: pp9 at depth 0 is left out: it takes 9 positions, and the context has 8; -c makes a larger one\n"
+        + "hypnos: 1 of 2 tests were left out\n")
+    // Terabytes of KV cache, which are counted and not taken.
+    let large = try Hypnos.run("bench", "-p", "0", "-n", "1", "--parallel", "512", "--depth", "16000000")
+    #expect(large.status == 1 && large.output.isEmpty)
+    #expect(large.errors.contains("in 512 sequences is left out: it takes"))
+    #expect(large.errors.hasSuffix("hypnos: no test is left to measure\n"))
+    #expect(try Hypnos.run("bench", "-p", "0", "-n", "0").status == 2)
   }
 
   @Test func tablesForPeopleAndForThePage() throws {
@@ -92,7 +100,7 @@ import Testing
     let third = try ask("--prefix-cache", cache)
     #expect(third.status == 0 && third.output == alone.output)
     #expect(third.errors.hasPrefix("hypnos: prefix cache: \(file): refused: it has 100000 bytes where"))
-    #expect(third.errors.hasSuffix("The prompt is computed anew; the file can be deleted.\n"))
+    #expect(third.errors.hasSuffix("The prompt is computed anew.\n"))
     #expect(try Hypnos.run("ask", "--prefix-cache-limit", "0", "Hi").status == 2)
   }
 }

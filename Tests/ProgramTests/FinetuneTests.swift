@@ -200,7 +200,30 @@ import Testing
     let empty = try folder.file("empty.txt", Data())
     let nothing = try run(["finetune", "-m", base, "--data", empty, "--out", out, "--force", "--skip-bad"])
     #expect(nothing.status == 1)
-    #expect(nothing.errors.contains("nothing to train on in \(empty)\n\(empty): empty"))
+    #expect(nothing.errors.contains("nothing to train on in \(empty):\n\(empty)") && nothing.errors.contains("\n\(empty): empty"))
+  }
+
+  /// Nothing that a run is made from, and no other output, is written over, by whatever name; and what cannot be written is
+  /// found out before the training.
+  @Test func outputsAreKeptApart() throws {
+    let before = try contents(base)
+    let notes = try folder.file("ward.jsonl", Data(#"{"question": "Q", "answer": "A"}"#.utf8))
+    let spelled = folder.path + "/./ward.jsonl"
+    func refusal(_ options: String...) throws -> String {
+      let outcome = try run(["finetune", "-m", base, "--data", notes, "--validation", "0"] + options)
+      #expect(outcome.status == 1 && outcome.output.isEmpty)
+      return outcome.errors
+    }
+    #expect(try refusal("--out", base, "--force").contains("\(base): is the base, which would be lost"))
+    #expect(try refusal("--out", out, "--report", out).contains("\(out): named for two outputs"))
+    #expect(try refusal("--out", out, "--report", spelled, "--force").contains("\(spelled): is trained on"))
+    #expect(try refusal("--out", notes, "--force").contains("\(notes): is a file; an adapter is a folder"))
+    let missing = folder.path + "/none/page.html"
+    #expect(try refusal("--out", out, "--report", missing).contains("\(missing): cannot be written to the folder"))
+    #expect(try contents(base) == before && !FileManager.default.fileExists(atPath: out))
+    let merged = try run(["adapter", "merge", "-m", base, "--out", base, "--force", "none.gguf"])
+    #expect(merged.status == 1)
+    #expect(try contents(base) == before)
   }
 
   @Test func stagesHaveEpochsAndRatesOfTheirOwn() throws {
@@ -277,7 +300,7 @@ import Testing
     #expect(inner["schedule"] as? String == "linear")
     #expect(inner["rank"] as? Int == 2)
     #expect(!FileManager.default.fileExists(atPath: out))
-    #expect(try run(arguments("--export-job", job)).errors.contains("\(job): cannot be written: File exists"))
+    #expect(try run(arguments("--export-job", job)).errors.contains("\(job): exists; a job is written into a new"))
   }
 
   @Test func trainingThatFailsSaysWhatToTry() throws {

@@ -63,12 +63,38 @@ import Testing
     #expect(!outcome.output.contains("Question:"))
   }
 
+  /// What some editors write before a text is no part of the question.
+  @Test func aByteOrderMarkIsNoPartOfAQuestion() throws {
+    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    let outcome = try Hypnos.run("--max-tokens", "8", input: mark + Array("Say hi.\n".utf8))
+    #expect(outcome.output == "\(try answer("Say hi.", maxTokens: 8))\n")
+    let nothing = try Hypnos.run(input: mark)
+    #expect(nothing.status == 2 && nothing.errors == "hypnos: standard input holds no question\n")
+  }
+
+  @Test func objectsThatAreNoQuestionAreRefused() throws {
+    let lines = [
+      #"{"id": 12345678901234567890, "question": "Hi"}"#, #"{"question": " "}"#,
+      #"{"question": "Hi", "messages": []}"#, #"{"messages": [{"role": "robot", "content": "Hi"}]}"#, #"{"id" 3}"#,
+    ]
+    let outcome = try Hypnos.run("--jsonl", input: Array(lines.joined(separator: "\n").utf8))
+    #expect(outcome.status == 1 && outcome.output.isEmpty)
+    let reasons = [
+      #""id" is too large a number to be given back as it is; write it as a string"#, #""question" is empty"#,
+      #"has both "question" and "messages"; which is meant?"#, #"message 1 has the role "robot"; it can be "system""#,
+      "column 7: expected ':'",
+    ]
+    for (complaint, (line, reason)) in zip(outcome.errors.split(separator: "\n"), zip(1..., reasons)) {
+      #expect(complaint.hasPrefix("hypnos: standard input, line \(line): \(reason)"))
+    }
+  }
+
   @Test func bytesThatAreNoTextAreReportedAndTheRestAnswered() throws {
     let input =
       Array("one\0two\nab".utf8) + [0xFF] + Array("\n".utf8) + [0xE4, 0xBD, 0x0A] + Array("Say hi.\n".utf8)
     let outcome = try Hypnos.run("--max-tokens", "8", input: input)
     #expect(outcome.status == 1)
-    #expect(outcome.output == "\(try answer("Say hi.", maxTokens: 8))\n")
+    #expect(outcome.output == "Question: Say hi.\nAnswer: \(try answer("Say hi.", maxTokens: 8))\n\n")
     let complaints = outcome.errors.split(separator: "\n")
     let line = "hypnos: standard input, line"
     #expect(complaints[0] == "\(line) 1: holds a NUL byte at byte 3; convert it to UTF-8 text")
@@ -103,7 +129,7 @@ import Testing
     let line = [UInt8](repeating: UInt8(ascii: "a"), count: (16 << 20) + 1)
     let outcome = try Hypnos.run("--max-tokens", "8", input: line + Array("\nSay hi.\n".utf8))
     #expect(outcome.status == 1)
-    #expect(outcome.output == "\(try answer("Say hi.", maxTokens: 8))\n")
+    #expect(outcome.output == "Question: Say hi.\nAnswer: \(try answer("Say hi.", maxTokens: 8))\n\n")
     #expect(outcome.errors.hasPrefix("hypnos: standard input, line 1: is longer than 16 MiB\n"))
   }
 

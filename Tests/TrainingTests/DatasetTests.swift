@@ -116,8 +116,9 @@ import Text
   /// What is too long is counted and named.
   @Test func rowsThatAreTooLongAreNamed() throws {
     let long = String(repeating: "word ", count: 200)
-    try folder.write("long.jsonl", [pair("Q", "A"), pair("Q", long), pair(long, "A"), pair(long + "x", "B")].joined(separator: "\n"))
-    let report = try dataset().report
+    let rows = [pair("Q", "A"), pair("Q", long), pair(long, "A"), pair(long + "x", "B")]
+    try folder.write("long.jsonl", rows.joined(separator: "\n"))
+    let report = try dataset(sequenceLength: 64).report
     #expect(report.lines.contains { $0.contains("cut at the end of a sequence") && $0.hasSuffix(": line 2") })
     #expect(report.lines.contains { $0.contains("lies behind the end") && $0.hasSuffix(": lines 3 to 4") })
   }
