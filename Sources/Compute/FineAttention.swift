@@ -26,6 +26,7 @@ public final class FineAttention: TrainingAttention {
       + threads * FineAttentionMemory.byteCount(keys: rows, size: shape.size)
   }
 
+  /// See `TrainingAttention`.
   public func forward(
     _ engine: ComputeEngine, _ layout: AttentionLayout, queries: FloatMatrix, keys: FloatMatrix,
     values: FloatMatrix, into output: FloatMatrix, logSums: FloatMatrix
@@ -59,6 +60,7 @@ public final class FineAttention: TrainingAttention {
     }
   }
 
+  /// See `TrainingAttention`.
   public func backward(
     _ engine: ComputeEngine, _ layout: AttentionLayout, gradients: FloatMatrix,
     queries: (gradients: FloatMatrix, values: FloatMatrix), keys: (gradients: FloatMatrix, values: FloatMatrix),

@@ -28,6 +28,7 @@ public final class PlainAttention: TrainingAttention {
     return 2 * HeadShares.byteCount(shape, rows: rows) + floats * MemoryLayout<Float>.stride
   }
 
+  /// See `TrainingAttention`.
   public func forward(
     _ engine: ComputeEngine, _ layout: AttentionLayout, queries: FloatMatrix, keys: FloatMatrix,
     values: FloatMatrix, into output: FloatMatrix, logSums: FloatMatrix
@@ -49,6 +50,7 @@ public final class PlainAttention: TrainingAttention {
     }
   }
 
+  /// See `TrainingAttention`.
   public func backward(
     _ engine: ComputeEngine, _ layout: AttentionLayout, gradients: FloatMatrix,
     queries: (gradients: FloatMatrix, values: FloatMatrix), keys: (gradients: FloatMatrix, values: FloatMatrix),

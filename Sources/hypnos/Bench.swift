@@ -42,7 +42,8 @@ struct Bench: ParsableCommand {
   @Option(help: "How often each test is measured.")
   var repetitions = Bench.usualRepetitions
 
-  @Option(name: [.short, .long], help: "Context in tokens, which no test may exceed; as long as the tests need without.")
+  @Option(
+    name: [.short, .long], help: "The most positions of a test; as many as each needs without.")
   var context: Int?
 
   @Option(name: .customLong("kv"), help: "The KV cache's number format: f16 or q8_0.")
@@ -121,7 +122,8 @@ struct Bench: ParsableCommand {
       test.parallel * checkpoint.cacheBytes(positions: test.positions, format: cacheFormat), SystemMemory.available
     )
     guard bytes > available else { return nil }
-    return "\(name) \(bytes >> 20) MiB of KV cache, each sequence its own, and \(available >> 20) MiB of memory are left"
+    return
+      "\(name) \(bytes >> 20) MiB of KV cache, each sequence its own, and \(available >> 20) MiB of memory are left"
   }
 }
 

@@ -39,7 +39,9 @@ import Testing
     let values = matrix(Self.rows, Self.shared * size, seed: 3)
     if let lastValue { values[149, 0] = lastValue }
     let slopes = matrix(count, Self.heads * size, seed: 4)
-    let (output, logSums) = (FloatMatrix(rows: count, width: queries.width), FloatMatrix(rows: count, width: Self.heads))
+    let (output, logSums) = (
+      FloatMatrix(rows: count, width: queries.width), FloatMatrix(rows: count, width: Self.heads)
+    )
     attention.forward(engine, layout, queries: queries, keys: keys, values: values, into: output, logSums: logSums)
     let found = [queries, keys, values].map { FloatMatrix(rows: $0.rows, width: $0.width) }
     attention.backward(

@@ -200,7 +200,9 @@ import Testing
     let empty = try folder.file("empty.txt", Data())
     let nothing = try run(["finetune", "-m", base, "--data", empty, "--out", out, "--force", "--skip-bad"])
     #expect(nothing.status == 1)
-    #expect(nothing.errors.contains("nothing to train on in \(empty):\n\(empty)") && nothing.errors.contains("\n\(empty): empty"))
+    #expect(
+      nothing.errors.contains("nothing to train on in \(empty):\n\(empty)")
+        && nothing.errors.contains("\n\(empty): empty"))
   }
 
   /// Nothing that a run is made from, and no other output, is written over, by whatever name; and what cannot be written is

@@ -22,7 +22,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .unreadable(let path, let code): return "\(path): cannot be read: \(systemMessage(code))"
-    case .problems(let report): return DataError.heading(of: report) + "\n" + report.problemLines.joined(separator: "\n")
+    case .problems(let report):
+      return DataError.heading(of: report) + "\n" + report.problemLines.joined(separator: "\n")
     case .nothing(let paths, let report):
       let files = report.files.flatMap { [$0.line] + $0.longLines }
       return (["nothing to train on in " + paths.joined(separator: ", ") + ":"] + files + report.problemLines)
@@ -37,10 +38,13 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
 
   private static func heading(of report: DataReport) -> String {
     let count = report.problemCount
-    if report.problems.allSatisfy({ $0.reason == .noTemplate }), report.files.allSatisfy({ $0.furtherBadLines.count == 0 }) {
+    if report.problems.allSatisfy({ $0.reason == .noTemplate }),
+      report.files.allSatisfy({ $0.furtherBadLines.count == 0 })
+    {
       return "the base has no chat template, so \(count) \(count == 1 ? "row" : "rows") cannot be trained on:"
     }
-    return "\(count) \(count == 1 ? "row or file" : "rows or files") cannot be trained on; mend them, or leave them out "
+    return
+      "\(count) \(count == 1 ? "row or file" : "rows or files") cannot be trained on; mend them, or leave them out "
       + "with --skip-bad:"
   }
 }

@@ -24,8 +24,9 @@ public struct FileReport: Sendable, Equatable {
   public internal(set) var split = 0
   /// Examples left out because no target lies within a sequence's length.
   public internal(set) var dropped = 0
-  /// Lines of those that were cut, and of those that were left out.
+  /// Lines of those that were cut.
   public internal(set) var cutLines = LineList()
+  /// Lines of those that were left out for their length.
   public internal(set) var droppedLines = LineList()
   /// Examples left out because an earlier one has the same tokens.
   public internal(set) var duplicates = 0

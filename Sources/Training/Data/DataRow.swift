@@ -110,7 +110,9 @@ extension DataRow {
       guard let role = element["role"]?.string, let content = element["content"]?.string else {
         throw .unknownRow("message \(index + 1) has no \"role\" and \"content\" that are strings")
       }
-      guard ChatMessage.knownRoles.contains(role) else { throw .unknownRow(ChatMessage.unknown(role, message: index + 1)) }
+      guard ChatMessage.knownRoles.contains(role) else {
+        throw .unknownRow(ChatMessage.unknown(role, message: index + 1))
+      }
       guard !content.utf8.contains(0) else { throw .nul }
       guard role != "assistant" || !content.isBlank else { throw .emptyAnswer("message \(index + 1)") }
       messages.append(role == "assistant" ? .answer(content) : ChatMessage(role: role, content: content))

@@ -107,7 +107,9 @@ private struct ExampleCollector {
     report.problemCount += 1
     if let index = report.problems.firstIndex(where: { $0.path == problem.path && $0.reason == problem.reason }),
       report.problems[index].takeIn(problem)
-    { return }
+    {
+      return
+    }
     let limits = DataReport.problemLimits
     guard report.problems.count < limits.all, report.problems.count(where: { $0.path == problem.path }) < limits.file
     else {

@@ -25,7 +25,8 @@ public enum GradientError: Error, CustomStringConvertible, Sendable {
     case .adapter(let error): return error.description
     case .model(let error): return error.description
     case .memory(let needed, let limit, let sequenceLength):
-      return "training on sequences of \(sequenceLength) tokens takes \(mebibytes(needed)) of memory beside the optimizer's, "
+      return
+        "training on sequences of \(sequenceLength) tokens takes \(mebibytes(needed)) of memory beside the optimizer's, "
         + "and \(mebibytes(limit)) are left for it; use shorter sequences, a smaller rank or more memory"
     case .tooLong(let rows, let limit):
       return "a sequence has \(rows) tokens to compute, but there is room for \(limit); train with longer sequences"
