@@ -1,9 +1,12 @@
-// From float32 to the blocks of a file: the formats whose encoding the GGUF format's reference quantizers define
-// by a block's own values alone. Their rounding is followed exactly, so that the bytes are theirs.
+// From float32 to the blocks of a file. Where the GGUF format's reference quantizers define the encoding by a block's own
+// values alone, their rounding is followed exactly, so that the bytes are theirs; the K-quants are in
+// BlockFormat+SuperBlocks.swift.
 
 extension BlockFormat {
   /// The formats that can be written.
-  public static let encodable: [BlockFormat] = [.f32, .f16, .bf16, .q8_0, .q5_1, .q5_0, .q4_1, .q4_0]
+  public static let encodable: [BlockFormat] = [
+    .f32, .f16, .bf16, .q8_0, .q6_k, .q5_k, .q5_1, .q5_0, .q4_k, .q4_1, .q4_0,
+  ]
 
   /// `values`, a whole number of blocks, in this format's blocks; nil for a format that cannot be written, or for
   /// a part of a block. Values that are not finite give blocks that are not.
@@ -27,6 +30,9 @@ extension BlockFormat {
     case .q5_0: BlockFormat.appendSymmetric(block, bits: 5, to: &bytes)
     case .q4_1: BlockFormat.appendWithMinimum(block, bits: 4, to: &bytes)
     case .q5_1: BlockFormat.appendWithMinimum(block, bits: 5, to: &bytes)
+    case .q4_k: BlockFormat.appendWithMinima(block, bits: 4, to: &bytes)
+    case .q5_k: BlockFormat.appendWithMinima(block, bits: 5, to: &bytes)
+    case .q6_k: BlockFormat.appendSixBits(block, to: &bytes)
     default: break
     }
   }
@@ -71,7 +77,7 @@ extension BlockFormat {
   }
 
   /// The whole part of `value`, held to what `bits` bits can say; 0 for what is no number.
-  private static func code(_ value: Float, bits: Int) -> UInt8 {
+  static func code(_ value: Float, bits: Int) -> UInt8 {
     value > 0 ? UInt8(min(value, Float(1 << bits - 1))) : 0
   }
 
@@ -86,7 +92,7 @@ extension BlockFormat {
 }
 
 extension [UInt8] {
-  fileprivate mutating func append<Value: FixedWidthInteger>(littleEndian value: Value) {
+  mutating func append<Value: FixedWidthInteger>(littleEndian value: Value) {
     for index in 0..<Value.bitWidth / 8 { append(UInt8(truncatingIfNeeded: value >> (8 * index))) }
   }
 }

@@ -141,7 +141,34 @@ import Testing
     #expect(bytes.map { String(format: "%02x", $0) }.joined() == expected)
   }
 
-  @Test(arguments: BlockFormat.encodable) func theirOwnValuesComeBack(format: BlockFormat) throws {
+  /// The K-quants, whose sub-blocks here differ in range: each value is off by half a step of its sub-block, and by what
+  /// the rounding of scales adds.
+  @Test(arguments: [(BlockFormat.q4_k, 15), (.q5_k, 31), (.q6_k, 63)])
+  func superBlocksKeepTheirValues(format: BlockFormat, steps: Int) throws {
+    var random = Random(state: 44)
+    let ranges: [Float] = (0..<32).map { [1, 0.3, 0.02, 0, 2, 0.5, 1.5, 0.7][$0 / 2 % 8] }
+    let values = (0..<512).map { index in random.float(-1...1) * ranges[index / 16] }
+    let bytes = try #require(format.encode(values))
+    for table in tables {
+      var decoded = [Float](repeating: 0, count: 512)
+      table.table.decode(Int32(format.rawValue), bytes, 512, &decoded)
+      for (index, (found, value)) in zip(decoded, values).enumerated() {
+        // From -1 to 1 the step is two parts of so many; six-bit scales of a range of 2 are off by a 126th of it, at
+        // each of as many steps as the value is away from the lowest.
+        let largest: Float = 2
+        let bound = ranges[index / 16] / Float(steps) + largest / 63 * (format == .q6_k ? 0.3 : 1.1)
+        #expect(abs(found - value) <= bound, "\(index)")
+      }
+      let errors = zip(decoded, values).map { Double($0 - $1) * Double($0 - $1) }
+      let energy = values.reduce(0.0) { $0 + Double($1) * Double($1) }
+      // Evenly spread over a step, the error is a twelfth of its square: for values evenly spread over the range, a
+      // part of 1 in the steps' square; scales that are rounded may double it.
+      #expect(errors.reduce(0, +) / energy < 2 / Double(steps * steps))
+    }
+  }
+
+  @Test(arguments: BlockFormat.encodable.filter { $0.blockWidth <= 32 })
+  func theirOwnValuesComeBack(format: BlockFormat) throws {
     let bytes = try #require(format.encode(Self.values))
     func decode(_ bytes: [UInt8]) -> [Float] {
       var out = [Float](repeating: 0, count: 64)
@@ -156,15 +183,16 @@ import Testing
   }
 
   @Test func whatCannotBeWrittenIsRefused() {
-    #expect(BlockFormat.q4_k.encode(Array(repeating: 0, count: 256)) == nil)
+    #expect(BlockFormat.q3_k.encode(Array(repeating: 0, count: 256)) == nil)
+    #expect(BlockFormat.q4_k.encode(Array(repeating: 0, count: 255)) == nil)
     #expect(BlockFormat.q4_0.encode(Array(repeating: 0, count: 33)) == nil)
   }
 
   @Test(arguments: BlockFormat.encodable) func valuesThatAreNotFiniteDoNotTrap(format: BlockFormat) throws {
     for value in [Float.nan, .infinity, -.infinity, .greatestFiniteMagnitude, .leastNonzeroMagnitude] {
-      var values = [Float](repeating: 1, count: 32)
+      var values = [Float](repeating: 1, count: 256)
       values[3] = value
-      #expect(format.encode(values)?.count == format.rowBytes(width: 32))
+      #expect(format.encode(values)?.count == format.rowBytes(width: 256))
     }
   }
 }

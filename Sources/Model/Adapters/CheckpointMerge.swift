@@ -143,6 +143,9 @@ extension BlockFormat {
     case .q8_0: 7
     case .q5_0: 8
     case .q5_1: 9
+    case .q4_k: 14
+    case .q5_k: 16
+    case .q6_k: 18
     case .bf16: 32
     default: nil
     }
