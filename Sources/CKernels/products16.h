@@ -91,7 +91,7 @@ ALWAYS_INLINE void lay_columns(const float *values, size_t row, const fine_panel
   p->scales[block * FINE_VECTORS + vector] = peaks / splat((float)FINE_PEAK);
 }
 
-// What lies beyond the rows or the values is zero.
+// What lies beyond the summed values is zero; lanes beyond those there are hold anything.
 enum { DECODED_ROWS = 64, DECODED_BREADTH = 128 };
 
 static void lay_finely(

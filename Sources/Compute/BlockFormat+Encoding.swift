@@ -9,7 +9,7 @@ extension BlockFormat {
   ]
 
   /// `values`, a whole number of blocks, in this format's blocks; nil for a format that cannot be written, or for
-  /// a part of a block. Values that are not finite give blocks that are not.
+  /// a part of a block. What becomes of values that are not finite is not said.
   public func encode(_ values: [Float]) -> [UInt8]? {
     guard let size = rowBytes(width: values.count), BlockFormat.encodable.contains(self) else { return nil }
     var bytes: [UInt8] = []

@@ -40,6 +40,9 @@ public final class Checkpoint {
   /// The path it was opened by.
   public var path: String { file.metadata.path }
 
+  /// The paths of all files that it lies in.
+  public var partPaths: [String] { file.files.map(\.path) }
+
   /// The name to show: what the metadata say, or the file's own.
   public var name: String {
     if let name = try? file.metadata.string("general.name"), !name.isEmpty { return name }

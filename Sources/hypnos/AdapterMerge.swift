@@ -54,7 +54,8 @@ struct AdapterMerge: ParsableCommand {
     let checkpoint = try ModelOptions.open(ModelLocator.find(model), kernels: ModelOptions.kernels())
     let loaded = try AdapterOptions.load(adapters, for: checkpoint, anyBase: adapterAnyBase)
     try OutputPlace.check(
-      [out], inputs: [(checkpoint.path, "the base")] + loaded.map { ($0.path, "an adapter that is merged") })
+      [out],
+      inputs: checkpoint.partPaths.map { ($0, "the base") } + loaded.map { ($0.path, "an adapter that is merged") })
     let merge = try CheckpointMerge(checkpoint, adapters: loaded, format: format)
     let losses = try merge.write(to: out, threads: threads ?? Processors.physicalCores)
     let report = MergeReport(path: out, format: format, losses: losses)

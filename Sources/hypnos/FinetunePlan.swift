@@ -17,6 +17,7 @@ struct FinetunePlan {
   let adapter: Adapter
   let dropout: Float
   private let initialPath: String?
+  private let templatePath: String?
   /// Its name alone; a path may tell of a patient.
   var initialAdapter: String? { initialPath?.lastPathComponent }
   let moment: LocalTime
@@ -33,6 +34,7 @@ struct FinetunePlan {
     settings = command.training.settings(sequenceLength: length)
     dropout = command.adapter.dropout
     initialPath = command.adapter.initial
+    templatePath = command.data.template
     // Before the data are read, which may take a while.
     adapter = try command.adapter.adapter(for: checkpoint, seed: settings.seed)
 
@@ -46,6 +48,8 @@ struct FinetunePlan {
     options.heldOut = try command.data.heldOut()
     options.skipsBadRows = command.data.skipBad
     options.seed = settings.seed
+    let outputs = [command.out, command.report].compactMap(\.self)
+    options.leftOut = outputs + outputs.map { $0 + FinetuneRun.folderSuffix }
     let datasets = try arguments.map {
       try Dataset(reading: $0.paths, maker: maker, options: options, isCancelled: hypnos_interrupted)
     }
@@ -93,11 +97,15 @@ struct FinetunePlan {
   /// values.
   var stateBytes: Int { 3 * 4 * 4 * adapter.parameterCount }
 
-  /// The files that the run is made from.
+  /// The files that the run is made from, and what else of its own must stay.
   var inputs: [(path: String, what: String)] {
-    let data = datasets.flatMap(\.report.files).map { (path: $0.path, what: $0.isHeldOut ? "held out" : "trained on") }
+    let base = checkpoint.partPaths.map { (path: $0, what: "the base") }
     let first = initialPath.map { [(path: $0, what: "the adapter to begin with")] } ?? []
-    return [(checkpoint.path, "the base")] + first + data
+    let template = templatePath.map { [(path: $0, what: "the template")] } ?? []
+    let data = datasets.flatMap(\.report.files).filter { $0.rows > 0 }.map {
+      (path: $0.path, what: $0.isHeldOut ? "held out" : "trained on")
+    }
+    return base + first + template + data
   }
 
   /// The stages with what became of their data.

@@ -30,12 +30,9 @@ struct FinetuneRun {
       throw Failure("\(out): is a file; an adapter is a folder of PEFT's, or a file whose name ends in .gguf")
     }
     for path in outputs {
-      try OutputPlace.checkFolder(of: path)
-      if command.resume, !command.force, path == out, access(out, F_OK) == 0 {
-        throw Failure(
-          "\(out): is written already; a run that is over needs no --resume. --force writes it again from the run's "
-            + "last state")
-      }
+      try OutputPlace.checkFolder(of: path, made: out)
+      // A run that goes on was allowed to replace it when it began.
+      if command.resume, path == out { continue }
       try FinetuneRun.allowReplacing(path, "replace it", force: command.force)
     }
   }
@@ -45,10 +42,15 @@ struct FinetuneRun {
     try checkOutputs()
     let found = try earlierFolder()
     let kept = try command.resume ? takeUp(found) : nil
+    if let kept, kept.state.progress.isFinished, !command.force, access(out, F_OK) == 0 {
+      throw Failure(
+        "\(out): is written already; a run that is over needs no --resume. --force writes it again from the run's last "
+          + "state")
+    }
     if let found, kept == nil { try allowBeginning(in: found) }
     let plan = try FinetunePlan(command, checkpoint: checkpoint, moment: kept?.moment ?? .current())
     plan.tellData()
-    try OutputPlace.check(outputs, inputs: plan.inputs)
+    try OutputPlace.check(outputs, inputs: plan.inputs + [(folderPath, "the run's folder")])
     let engine = try plan.makeEngine(threads: command.threadCount, memoryLimit: command.memoryLimit)
     let folder = try found ?? RunFolder(path: folderPath)
     if let kept {
@@ -59,19 +61,22 @@ struct FinetuneRun {
     } else {
       try folder.clear()
     }
-    warnOfFullDisk(plan)
+    if kept == nil { warnOfFullDisk(plan) }
     let saving = RunSaving(
       folder: folder, identity: plan.identity, moment: plan.moment, interval: command.saveEvery * 60)
     let run = TrainingRun(engine, stages: plan.stages, settings: plan.settings, saving: saving, from: kept?.state)
     try finish(run, try train(run), plan, in: folder)
   }
 
+  /// What the disk of the run's folder has left.
+  private var freeBytes: Int? {
+    var disk = statvfs()
+    return statvfs(folderPath, &disk) == 0 ? Int(disk.f_bavail) * Int(disk.f_frsize) : nil
+  }
+
   /// Says when the disk has less room than the run's states may take.
   private func warnOfFullDisk(_ plan: FinetunePlan) {
-    var disk = statvfs()
-    guard statvfs(folderPath, &disk) == 0 else { return }
-    let free = Int(disk.f_bavail) * Int(disk.f_frsize)
-    guard free < plan.stateBytes else { return }
+    guard let free = freeBytes, free < plan.stateBytes else { return }
     Output.complain(
       "\(folderPath): the disk has \(Figure.bytes(free)) left, and the run's states take up to "
         + "\(Figure.bytes(plan.stateBytes)); free some, or the run may not be saved")
@@ -107,8 +112,7 @@ struct FinetuneRun {
     }
   }
 
-  /// Writes the adapter. Where that fails, perhaps since the disk is full, what only a damaged state would need makes
-  /// room.
+  /// Writes the adapter. Where the disk is too full for it, the state that only a damaged one would need makes room.
   private func write(_ run: TrainingRun<GradientEngine>, _ plan: FinetunePlan, in folder: RunFolder) throws {
     var adapter = run.objective.adapter(trainingRecord: plan.record(run.progress).json.encoded)
     adapter.chatTemplate = plan.template?.source
@@ -116,7 +120,9 @@ struct FinetuneRun {
       if out.hasSuffix(".gguf") { try adapter.write(gguf: out) } else { try adapter.write(peft: out) }
     }
     do { try write() } catch {
-      guard try folder.removeOlder() else { throw error }
+      guard freeBytes.map({ $0 < plan.stateBytes / 4 }) ?? false, (try? folder.removeOlder()) == true else {
+        throw error
+      }
       try write()
     }
   }
@@ -132,17 +138,19 @@ struct FinetuneRun {
             + "new. Look at the data with --dry-run, or train with another --rate."
           : "Held-out loss \(Figure.loss(first.loss)) before\(stage), \(Figure.loss(best.loss)) after (perplexity "
             + "\(Figure.perplexity(first.loss)) and \(Figure.perplexity(best.loss))); kept is step \(best.step).")
-    } else if let change = progress.lossChange, change.last > change.first {
+    } else if let change = progress.lossChange, change.last > change.first + 0.5 {
       lines.append(
-        "The loss rose from \(Figure.loss(change.first)) to \(Figure.loss(change.last)): the adapter is worse than "
-          + "none. Train with a lower --rate.")
+        "The loss was \(Figure.loss(change.first)) in the first steps and is \(Figure.loss(change.last)) in the last: "
+          + "unless their data differ that much, train with a lower --rate.")
     }
     lines.append("Use it with: hypnos --adapter \(out)")
     lines.append("\(folderPath) can be deleted.")
     return lines.joined(separator: "\n") + "\n"
   }
 
-  private var folderPath: String { out + ".run" }
+  /// What the run's folder is called behind the output's name.
+  static let folderSuffix = ".run"
+  private var folderPath: String { out + FinetuneRun.folderSuffix }
 
   /// The run's folder, where there is one already.
   private func earlierFolder() throws(RunError) -> RunFolder? {

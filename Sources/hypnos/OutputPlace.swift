@@ -31,14 +31,18 @@ struct OutputPlace: Equatable {
     }
   }
 
-  /// Refuses an output whose folder is not there or cannot be written to.
-  static func checkFolder(of path: String) throws(Failure) {
+  /// Refuses an output whose folder is not there or cannot be written to; but for `made`, a folder that is still to be
+  /// made.
+  static func checkFolder(of path: String, made: String? = nil) throws(Failure) {
     let folder = folder(of: path)
+    guard folder != made else { return }
     guard access(folder, W_OK | X_OK) != 0 else { return }
     throw Failure("\(path): cannot be written to the folder \(folder): \(String(cString: strerror(errno)))")
   }
 
   private static func folder(of path: String) -> String {
+    var path = path[...]
+    while path.count > 1, path.hasSuffix("/") { path.removeLast() }
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }

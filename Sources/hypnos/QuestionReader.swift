@@ -78,8 +78,8 @@ struct QuestionReader {
     if case .number(let number) = id, abs(number) >= 0x1p53 {
       throw BadLine(description: "\"id\" is too large a number to be given back as it is; write it as a string")
     }
-    if let question = object["question"] {
-      guard object["messages"] == nil else {
+    if let question = object["question"], question != .null {
+      guard object["messages"] ?? .null == .null else {
         throw BadLine(description: "has both \"question\" and \"messages\"; which is meant?")
       }
       guard let text = question.string else { throw BadLine(description: "\"question\" is not a string") }

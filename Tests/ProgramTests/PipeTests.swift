@@ -66,6 +66,9 @@ import Testing
   /// What some editors write before a text is no part of the question.
   @Test func aByteOrderMarkIsNoPartOfAQuestion() throws {
     let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    let null = try Hypnos.run(
+      "--jsonl", "--max-tokens", "8", input: mark + Array(#"{"question": "Say hi.", "messages": null}"#.utf8))
+    #expect(null.status == 0 && null.lines.count == 1)
     let outcome = try Hypnos.run("--max-tokens", "8", input: mark + Array("Say hi.\n".utf8))
     #expect(outcome.output == "\(try answer("Say hi.", maxTokens: 8))\n")
     let nothing = try Hypnos.run(input: mark)

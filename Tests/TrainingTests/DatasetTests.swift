@@ -113,6 +113,14 @@ import Text
     #expect(lines.count == 454 && lines.description.hasSuffix(", 292, 294 and 352 more"))
   }
 
+  /// A run's own outputs may lie among the data.
+  @Test func outputsAmongTheDataAreLeftOut() throws {
+    try folder.write("a.jsonl", pair("Q", "A"))
+    let out = try folder.write("out.gguf", [0, 1, 2])
+    #expect(throws: DataError.self) { try dataset() }
+    #expect(try dataset { $0.leftOut = [out] }.training.count == 1)
+  }
+
   /// What is too long is counted and named.
   @Test func rowsThatAreTooLongAreNamed() throws {
     let long = String(repeating: "word ", count: 200)

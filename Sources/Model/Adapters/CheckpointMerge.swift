@@ -48,7 +48,7 @@ public struct CheckpointMerge {
         throw .tensor(
           path: checkpoint.path, name: part.target.tensorName, offset: nil,
           reason: "has rows of \(part.matrix.inputWidth) values, no whole number of \(format.name)'s blocks of "
-            + "\(format.blockWidth); choose a type without blocks, such as f16")
+            + "\(format.blockWidth); choose a type of smaller blocks, such as q8_0, or of none, such as f16")
       }
     }
     self.checkpoint = checkpoint
@@ -106,9 +106,11 @@ private struct MergedRow: Sendable {
 
   init(_ weight: MergedWeight, row: Int, format: BlockFormat) {
     let (base, change) = weight.row(row)
-    bytes = format.encode(zip(base, change).map { $0 + $1 }) ?? []
+    let merged = zip(base, change).map { $0 + $1 }
+    bytes = format.encode(merged) ?? []
     let written = weight.decode(bytes, format: format)
-    isFinite = written.allSatisfy(\.isFinite)
+    // Of blocks, some have no way to say that a value was no number.
+    isFinite = merged.allSatisfy(\.isFinite) && written.allSatisfy(\.isFinite)
     var loss = MergeLoss()
     for index in base.indices {
       let wanted = Double(change[index])

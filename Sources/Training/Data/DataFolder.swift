@@ -5,10 +5,15 @@ import Glibc
 package enum DataFolder {
   /// The files at `paths`, folders taken with all below them, sorted by name within each folder. Hidden entries of
   /// folders are left out. Each file comes once, however many names or links lead to it, so links may run in circles.
-  /// Throws `unreadable` for what cannot be looked at.
-  package static func files(at paths: [String]) throws(DataError) -> [String] {
+  /// What is at `leftOut` is not looked at in folders. Throws `unreadable` for what cannot be looked at.
+  package static func files(at paths: [String], leaving leftOut: [String] = []) throws(DataError) -> [String] {
     var files: [String] = []
     var visited: Set<Identity> = []
+    for path in leftOut where !paths.contains(path) {
+      var status = stat()
+      guard stat(path, &status) == 0 else { continue }
+      visited.insert(Identity(device: UInt64(status.st_dev), node: UInt64(status.st_ino)))
+    }
     // A stack of what is still to visit, the next one last: folders may be nested deeper than calls.
     var waiting = Array(paths.reversed())
     let named = Set(paths)

@@ -162,10 +162,14 @@ public struct DataReport: Sendable, Equatable {
     return lines
   }
 
-  /// Everything that cannot be trained on: with its reason, or at least its lines.
+  /// Everything that cannot be trained on: with its reason, or at least where it is.
   var problemLines: [String] {
-    problems.map(\.description)
-      + files.filter { $0.furtherBadLines.count > 0 }.map { "\($0.path): and \($0.furtherBadLines)" }
+    let named = Set(problems.map(\.path))
+    return problems.map(\.description)
+      + files.compactMap { file in
+        if file.furtherBadLines.count > 0 { return "\(file.path): and \(file.furtherBadLines)" }
+        return file.bad > 0 && !named.contains(file.path) ? "\(file.path): cannot be trained on either" : nil
+      }
   }
 
   /// The report as JSON.

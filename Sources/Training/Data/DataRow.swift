@@ -54,7 +54,7 @@ extension DataRow {
       guard !text.utf8.contains(0) else { throw .nul }
       return text
     }
-    func has(_ keys: String...) -> Bool { keys.allSatisfy { fields[$0] != nil } }
+    func has(_ keys: String...) -> Bool { keys.allSatisfy { fields[$0] ?? .null != .null } }
 
     if has("messages") {
       if has("question") || has("answer") {

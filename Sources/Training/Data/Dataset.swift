@@ -10,6 +10,8 @@ public struct Dataset: Sendable {
     public var heldOut = HeldOut.none
     /// Whether rows that cannot be trained on are left out; otherwise they are an error.
     public var skipsBadRows = false
+    /// Files and folders that are no data though they may lie among them, such as the run's own outputs.
+    public var leftOut: [String] = []
     /// The seed of the held-out split.
     public var seed: UInt64 = 0
 
@@ -37,9 +39,9 @@ public struct Dataset: Sendable {
     var collector = ExampleCollector(maker: maker)
     var heldOut: [TrainingExample] = []
     if case .files(let heldOutPaths) = options.heldOut {
-      heldOut = try collector.read(heldOutPaths, isHeldOut: true, isCancelled: isCancelled)
+      heldOut = try collector.read(heldOutPaths, options, isHeldOut: true, isCancelled: isCancelled)
     }
-    var training = try collector.read(paths, isHeldOut: false, isCancelled: isCancelled)
+    var training = try collector.read(paths, options, isHeldOut: false, isCancelled: isCancelled)
     var report = collector.report
     guard options.skipsBadRows || report.problemCount == 0 else {
       throw .problems(report)
@@ -67,10 +69,10 @@ private struct ExampleCollector {
 
   /// The examples of the files at `paths` whose tokens did not come before.
   mutating func read(
-    _ paths: [String], isHeldOut: Bool, isCancelled: () -> Bool
+    _ paths: [String], _ options: Dataset.Options, isHeldOut: Bool, isCancelled: () -> Bool
   ) throws(DataError) -> [TrainingExample] {
     var examples: [TrainingExample] = []
-    for path in try DataFolder.files(at: paths) {
+    for path in try DataFolder.files(at: paths, leaving: options.leftOut) {
       let rows = RowReader(path: path)
       let file = report.files.count
       report.files.append(FileReport(path: path, form: rows.form, isHeldOut: isHeldOut))
@@ -113,7 +115,7 @@ private struct ExampleCollector {
     let limits = DataReport.problemLimits
     guard report.problems.count < limits.all, report.problems.count(where: { $0.path == problem.path }) < limits.file
     else {
-      report.files[file].furtherBadLines.add(problem.line ?? 1)
+      if let line = problem.line { report.files[file].furtherBadLines.add(line) }
       return
     }
     report.problems.append(problem)

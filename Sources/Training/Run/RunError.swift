@@ -23,7 +23,7 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .system(let path, let action, let code):
-      let advice = code == ENOSPC ? "; free some of the disk, and --resume goes on from the state saved before" : ""
+      let advice = code == ENOSPC || code == EDQUOT ? "; free some of the disk, then the run can go on or begin" : ""
       return "\(path): cannot be \(action): \(systemMessage(code))\(advice)"
     case .busy(let folder): return "\(folder): another process is training in this folder; wait for it, or stop it"
     case .alreadyBegun(let folder):

@@ -83,9 +83,9 @@ public final class RunFolder {
     }
   }
 
-  /// Gives up the states before the newest; whether there was one.
+  /// Gives up all states but the newest good one; whether there was any.
   public func removeOlder() throws(RunError) -> Bool {
-    let older = try generations().filter { $0 < generation }
+    let older = try generations().filter { $0 != generation }
     for number in older { calls.remove(file(number)) }
     return !older.isEmpty
   }
