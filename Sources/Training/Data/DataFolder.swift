@@ -9,11 +9,9 @@ package enum DataFolder {
   package static func files(at paths: [String], leaving leftOut: [String] = []) throws(DataError) -> [String] {
     var files: [String] = []
     var visited: Set<Identity> = []
-    for path in leftOut where !paths.contains(path) {
-      var status = stat()
-      guard stat(path, &status) == 0 else { continue }
-      visited.insert(Identity(device: UInt64(status.st_dev), node: UInt64(status.st_ino)))
-    }
+    // What is named is looked at, by whatever name it is left out.
+    visited.formUnion(leftOut.compactMap(Identity.init))
+    visited.subtract(paths.compactMap(Identity.init))
     // A stack of what is still to visit, the next one last: folders may be nested deeper than calls.
     var waiting = Array(paths.reversed())
     let named = Set(paths)
@@ -24,9 +22,7 @@ package enum DataFolder {
         if errno == ENOENT && !named.contains(path) { continue }
         throw .unreadable(path: path, code: errno)
       }
-      guard visited.insert(Identity(device: UInt64(status.st_dev), node: UInt64(status.st_ino))).inserted else {
-        continue
-      }
+      guard visited.insert(Identity(status)).inserted else { continue }
       if status.st_mode & S_IFMT == S_IFDIR {
         waiting += try entries(of: path).reversed()
       } else if status.st_mode & S_IFMT == S_IFREG || named.contains(path) {
@@ -40,6 +36,15 @@ package enum DataFolder {
   private struct Identity: Hashable {
     let device: UInt64
     let node: UInt64
+
+    init(_ status: stat) { (device, node) = (UInt64(status.st_dev), UInt64(status.st_ino)) }
+
+    /// Of what is at `path`; nil where nothing is.
+    init?(_ path: String) {
+      var status = stat()
+      guard stat(path, &status) == 0 else { return nil }
+      self.init(status)
+    }
   }
 
   /// The paths of the visible entries of `folder`, sorted by their bytes.
