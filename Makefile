@@ -49,7 +49,8 @@ bench: build $(default_checkpoint) ## measure, and write the table into docs/PER
 	for model in $(default_checkpoint) $(BENCH_MODELS); do
 	  for options in "$(BENCH_OPTIONS)" "$(BENCH_PROMPT_OPTIONS)" "$(BENCH_DEPTH_OPTIONS)" "$(BENCH_DEPTH_OPTIONS) --kv q8_0"; do
 	    echo >> "$$table"
-	    .build/release/hypnos bench -m "$$model" $$options --markdown >> "$$table"
+	    .build/release/hypnos bench -m "$$model" $$options --markdown >> "$$table" ||
+	      echo "$$model: some rows are missing" | tee -a "$$table" >&2
 	  done
 	done
 	awk -v table="$$table" '
