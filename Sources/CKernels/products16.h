@@ -130,7 +130,8 @@ static void lay_finely(
     }
 }
 
-// The other operand: where a row's codes and its scales lie, and how far apart those of rows, of pairs and of blocks are.
+// The other operand: where a row's codes and its scales lie, and how far apart those of rows, of pairs and of blocks
+// are.
 typedef struct {
   const int16_t *codes;
   const float *scales;
@@ -182,67 +183,63 @@ ALWAYS_INLINE void fine_rows(
 #undef ROWS
 }
 
-// Rounded rows, whose pairs are neighbours.
-static void fine_rounded_rows(
-  size_t row_count, const int16_t *codes, size_t code_row, const float *scales, size_t scale_row, const fine_panel *p,
-  size_t blocks, float *c, size_t c_row, int adds) {
-  fine_rows(row_count, (fine_side){codes, scales, code_row, 2, scale_row, 1}, p, blocks, c, c_row, adds);
+// The same for the first `lanes` of a group; one that is not full goes by way of one that is.
+ALWAYS_INLINE void fine_group(
+  size_t row_count, fine_side a, const fine_panel *p, size_t blocks, size_t lanes, float *out, size_t out_row,
+  int adds) {
+  enum { TOGETHER = 16 };
+  float whole[TOGETHER][HYPNOS_FINE_LANES];
+  int is_full = lanes == HYPNOS_FINE_LANES;
+  for (size_t r = 0, rows; r < row_count; r += rows) {
+    rows = is_full || row_count - r < TOGETHER ? row_count - r : TOGETHER;
+    float *target = out + r * out_row;
+    if (!is_full) {
+      memset(whole, 0, sizeof whole);
+      if (adds)
+        for (size_t i = 0; i < rows; i++) memcpy(whole[i], target + i * out_row, lanes * sizeof(float));
+    }
+    fine_rows(rows, a, p, blocks, is_full ? target : whole[0], is_full ? out_row : HYPNOS_FINE_LANES, adds);
+    if (!is_full)
+      for (size_t i = 0; i < rows; i++) memcpy(target + i * out_row, whole[i], lanes * sizeof(float));
+    a.codes += rows * a.row;
+    a.scales += rows * a.scale_row;
+  }
 }
 
-// The lanes of another panel, whose pairs lie a group apart.
-static void fine_lanes(
-  size_t row_count, const fine_panel *left, const fine_panel *p, size_t blocks, float *c, size_t c_row, int adds) {
-  fine_side a = {
-    (const int16_t *)left->codes, (const float *)left->scales, 2, 2 * HYPNOS_FINE_LANES, 1, HYPNOS_FINE_LANES};
-  fine_rows(row_count, a, p, blocks, c, c_row, adds);
+ALWAYS_INLINE fine_panel fine_group_at(const void *panels, size_t lane, size_t depth) {
+  uint8_t *group = (uint8_t *)panels + lane / HYPNOS_FINE_LANES * hypnos_fine_panel_bytes(depth);
+  return fine_panel_in(group, (depth + HYPNOS_FINE_BLOCK - 1) / HYPNOS_FINE_BLOCK);
+}
+
+ALWAYS_INLINE size_t lanes_of_group(size_t count, size_t lane) {
+  return count - lane < HYPNOS_FINE_LANES ? count - lane : HYPNOS_FINE_LANES;
 }
 
 static void multiply_finely(
   size_t row_count, size_t lane_count, size_t depth, const int16_t *codes, size_t code_row, const float *scales,
   size_t scale_row, const void *panels, float *out, size_t out_row, int adds) {
   size_t blocks = (depth + HYPNOS_FINE_BLOCK - 1) / HYPNOS_FINE_BLOCK;
+  // The pairs of a rounded row are neighbours.
+  fine_side rows = {codes, scales, code_row, 2, scale_row, 1};
   for (size_t lane = 0; lane < lane_count; lane += HYPNOS_FINE_LANES) {
-    size_t lanes = lane_count - lane < HYPNOS_FINE_LANES ? lane_count - lane : HYPNOS_FINE_LANES;
-    const uint8_t *group = (const uint8_t *)panels + lane / HYPNOS_FINE_LANES * hypnos_fine_panel_bytes(depth);
-    fine_panel p = fine_panel_in((void *)group, blocks);
-    if (lanes == HYPNOS_FINE_LANES) {
-      fine_rounded_rows(row_count, codes, code_row, scales, scale_row, &p, blocks, out + lane, out_row, adds);
-      continue;
-    }
-    // A group that is not full goes by way of one that is.
-    enum { TOGETHER = 16 };
-    for (size_t r = 0; r < row_count; r += TOGETHER) {
-      float whole[TOGETHER][HYPNOS_FINE_LANES] = {0};
-      size_t rows = row_count - r < TOGETHER ? row_count - r : TOGETHER;
-      if (adds)
-        for (size_t i = 0; i < rows; i++) memcpy(whole[i], out + (r + i) * out_row + lane, lanes * sizeof(float));
-      fine_rounded_rows(
-        rows, codes + r * code_row, code_row, scales + r * scale_row, scale_row, &p, blocks, whole[0],
-        HYPNOS_FINE_LANES, adds);
-      for (size_t i = 0; i < rows; i++) memcpy(out + (r + i) * out_row + lane, whole[i], lanes * sizeof(float));
-    }
+    fine_panel p = fine_group_at(panels, lane, depth);
+    fine_group(row_count, rows, &p, blocks, lanes_of_group(lane_count, lane), out + lane, out_row, adds);
   }
 }
 
 static void multiply_laid_finely(
   size_t row_count, size_t lane_count, size_t depth, const void *left, const void *right, float *out, size_t out_row) {
-  size_t blocks = (depth + HYPNOS_FINE_BLOCK - 1) / HYPNOS_FINE_BLOCK, group_bytes = hypnos_fine_panel_bytes(depth);
+  size_t blocks = (depth + HYPNOS_FINE_BLOCK - 1) / HYPNOS_FINE_BLOCK;
   for (size_t r = 0; r < row_count; r += HYPNOS_FINE_LANES) {
-    size_t rows = row_count - r < HYPNOS_FINE_LANES ? row_count - r : HYPNOS_FINE_LANES;
-    fine_panel a = fine_panel_in((uint8_t *)left + r / HYPNOS_FINE_LANES * group_bytes, blocks);
+    fine_panel a = fine_group_at(left, r, depth);
+    // The pairs of a panel's lane are a group apart.
+    fine_side rows = {
+      (const int16_t *)a.codes, (const float *)a.scales, 2, 2 * HYPNOS_FINE_LANES, 1, HYPNOS_FINE_LANES};
     for (size_t lane = 0; lane < lane_count; lane += HYPNOS_FINE_LANES) {
-      size_t lanes = lane_count - lane < HYPNOS_FINE_LANES ? lane_count - lane : HYPNOS_FINE_LANES;
-      fine_panel b = fine_panel_in((uint8_t *)right + lane / HYPNOS_FINE_LANES * group_bytes, blocks);
-      float *target = out + r * out_row + lane;
-      if (lanes == HYPNOS_FINE_LANES) {
-        fine_lanes(rows, &a, &b, blocks, target, out_row, 1);
-        continue;
-      }
-      // A group that is not full goes by way of one that is.
-      float whole[HYPNOS_FINE_LANES][HYPNOS_FINE_LANES] = {0};
-      for (size_t i = 0; i < rows; i++) memcpy(whole[i], target + i * out_row, lanes * sizeof(float));
-      fine_lanes(rows, &a, &b, blocks, whole[0], HYPNOS_FINE_LANES, 1);
-      for (size_t i = 0; i < rows; i++) memcpy(target + i * out_row, whole[i], lanes * sizeof(float));
+      fine_panel p = fine_group_at(right, lane, depth);
+      fine_group(
+        lanes_of_group(row_count, r), rows, &p, blocks, lanes_of_group(lane_count, lane), out + r * out_row + lane,
+        out_row, 1);
     }
   }
 }

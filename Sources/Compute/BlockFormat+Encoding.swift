@@ -1,5 +1,5 @@
-// From float32 to the blocks of a file. Where the GGUF format's reference quantizers define the encoding by a block's own
-// values alone, their rounding is followed exactly, so that the bytes are theirs; the K-quants are in
+// From float32 to the blocks of a file. Where the GGUF format's reference quantizers define the encoding by a block's
+// own values alone, their rounding is followed exactly, so that the bytes are theirs; the K-quants are in
 // BlockFormat+SuperBlocks.swift.
 
 extension BlockFormat {

@@ -31,8 +31,8 @@ extension BlockFormat {
     }
   }
 
-  /// Q6_K: sixteen sub-blocks of 16 values with a scale of eight bits each; the value of the largest magnitude becomes the
-  /// lowest code.
+  /// Q6_K: sixteen sub-blocks of 16 values with a scale of eight bits each; the value of the largest magnitude becomes
+  /// the lowest code.
   static func appendSixBits(_ block: ArraySlice<Float>, to bytes: inout [UInt8]) {
     let parts = parts(of: block, count: 16)
     let scales = parts.map { part in part.reduce(Float(0)) { abs($1) > abs($0) ? $1 : $0 } / -32 }

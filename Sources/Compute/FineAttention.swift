@@ -53,7 +53,9 @@ public final class FineAttention: TrainingAttention {
     memory.multiply(
       queries, tile, column: head * shape.size, with: memory.keyPanels, into: memory.scores, kernels: kernels)
     for (place, query) in tile.queries.enumerated() {
-      let (scores, row) = (memory.scores.row(place), scoreRow(layout, tile, query: query, kernels))
+      let (scores, row) = (
+        memory.scores.row(place), ScoreRow(shape, layout, tile, query: query, width: memory.width(of: tile), kernels)
+      )
       let (sum, maximum) = row.exponentiate(scores)
       logSums.row(query)[head] = maximum + log(sum)
       kernels.table.pointee.scale(scores, 1 / sum, row.width)
@@ -102,7 +104,7 @@ public final class FineAttention: TrainingAttention {
     memory.multiply(gradients, tile, column: own, with: memory.valuePanels, into: memory.slopes, kernels: kernels)
     for (place, query) in tile.queries.enumerated() {
       let slopes = memory.slopes.row(place)
-      let row = scoreRow(layout, tile, query: query, kernels)
+      let row = ScoreRow(shape, layout, tile, query: query, width: memory.width(of: tile), kernels)
       row.backward(memory.scores.row(place), slopes: slopes, logSum: logSums.row(query)[head])
       memory.roundedScores.round(slopes, count: row.width, row: place, kernels: kernels)
     }
@@ -117,11 +119,5 @@ public final class FineAttention: TrainingAttention {
 
   private func tiles(of segment: AttentionSegment, _ layout: AttentionLayout) -> [QueryTile] {
     layout.tiles(of: segment, height: FineAttentionMemory.block, alignment: FineAttentionMemory.block)
-  }
-
-  private func scoreRow(_ layout: AttentionLayout, _ tile: QueryTile, query: Int, _ kernels: KernelSet) -> ScoreRow {
-    ScoreRow(
-      shape: shape, seen: layout.seen(by: query, in: tile), width: FineAttentionMemory.wholeBlocks(tile.width),
-      table: kernels.table)
   }
 }

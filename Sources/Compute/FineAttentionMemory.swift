@@ -59,6 +59,9 @@ final class FineAttentionMemory: @unchecked Sendable {
   /// `count` rounded up to whole blocks.
   static func wholeBlocks(_ count: Int) -> Int { FineRows.blocks(width: count) * block }
 
+  /// The positions of a tile in whole blocks.
+  func width(of tile: QueryTile) -> Int { Self.wholeBlocks(tile.width) }
+
   /// Copies the rows of a segment's keys or values: those of one head, whose first value is at `column` of `matrix`.
   func gather(_ segment: AttentionSegment, _ matrix: FloatMatrix, column: Int) {
     var position = 0
@@ -77,8 +80,8 @@ final class FineAttentionMemory: @unchecked Sendable {
     }
   }
 
-  /// Sets the first rows of `products` to those of a tile's rows of `matrix`, from `column` on, with the lanes of `panels`
-  /// that the tile sees.
+  /// Sets the first rows of `products` to those of a tile's rows of `matrix`, from `column` on, with the lanes of
+  /// `panels` that the tile sees.
   func multiply(
     _ matrix: FloatMatrix, _ tile: QueryTile, column: Int, with panels: FinePanels, into products: FloatMatrix,
     kernels: KernelSet
@@ -87,7 +90,7 @@ final class FineAttentionMemory: @unchecked Sendable {
       rounded.round(matrix.row(query) + column, count: rows.width, row: place, kernels: kernels)
     }
     panels.multiply(
-      rounded, count: tile.queries.count, lane: tile.positions.lowerBound, width: Self.wholeBlocks(tile.width),
+      rounded, count: tile.queries.count, lane: tile.positions.lowerBound, width: width(of: tile),
       into: products.base, outputWidth: products.width)
   }
 
@@ -101,7 +104,8 @@ final class FineAttentionMemory: @unchecked Sendable {
     }
   }
 
-  /// Adds to the rows of `sums` at the positions of a tile its `scores`, [queries, positions], transposed, times `panels`.
+  /// Adds to the rows of `sums` at the positions of a tile its `scores`, [queries, positions], transposed, times
+  /// `panels`.
   func addTransposed(_ scores: FloatMatrix, _ tile: QueryTile, times panels: FinePanels, to sums: FloatMatrix) {
     for first in stride(from: 0, to: tile.width, by: Self.block) {
       scorePanels.layColumns(

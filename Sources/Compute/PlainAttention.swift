@@ -42,7 +42,8 @@ public final class PlainAttention: TrainingAttention {
       multiply(queries, keysTransposed, tile, head: head, into: scores, engine.kernels)
       for index in tile.queries {
         let row = scores + (index - tile.queries.lowerBound) * tile.width
-        let (sum, maximum) = scoreRow(layout, tile, query: index, engine.kernels).exponentiate(row)
+        let (sum, maximum) = ScoreRow(shape, layout, tile, query: index, width: tile.width, engine.kernels)
+          .exponentiate(row)
         logSums.row(index)[head] = maximum + log(sum)
         engine.kernels.table.pointee.scale(row, 1 / sum, tile.width)
       }
@@ -89,7 +90,7 @@ public final class PlainAttention: TrainingAttention {
     multiply(gradients, valuesTransposed, tile, head: head, into: slopes, kernels)
     for index in tile.queries {
       let offset = (index - tile.queries.lowerBound) * width
-      scoreRow(layout, tile, query: index, kernels)
+      ScoreRow(shape, layout, tile, query: index, width: width, kernels)
         .backward(probabilities + offset, slopes: slopes + offset, logSum: logSums.row(index)[head])
     }
     let (query, own, shared) = (tile.queries.lowerBound, head * size, head / shape.group * size)
@@ -118,10 +119,6 @@ public final class PlainAttention: TrainingAttention {
         left.width, 1, right.row(head / shape.group * shape.size) + run.rows.lowerBound, right.width,
         products + run.offset, tile.width, 0)
     }
-  }
-
-  private func scoreRow(_ layout: AttentionLayout, _ tile: QueryTile, query: Int, _ kernels: KernelSet) -> ScoreRow {
-    ScoreRow(shape: shape, seen: layout.seen(by: query, in: tile), width: tile.width, table: kernels.table)
   }
 
   private func transpose(

@@ -39,8 +39,8 @@ public struct AttentionShape: Sendable {
   /// Query heads that share a head of keys and values.
   var group: Int { heads / keyValueHeads }
 
-  /// Sets the rows of `output` that are a tile's queries, as far as they are of `head`, to the sums of `values` by their
-  /// probabilities, `width` apart.
+  /// Sets the rows of `output` that are a tile's queries, as far as they are of `head`, to the sums of `values` by
+  /// their probabilities, `width` apart.
   func weigh(
     _ values: FloatMatrix, by probabilities: UnsafeMutablePointer<Float>, width: Int, _ tile: QueryTile, head: Int,
     into output: FloatMatrix, _ kernels: KernelSet
@@ -87,6 +87,16 @@ struct ScoreRow {
   let seen: Range<Int>
   let width: Int
   let table: UnsafePointer<hypnos_kernels>
+
+  /// The row of `query` among those of `tile`.
+  init(
+    _ shape: AttentionShape, _ layout: AttentionLayout, _ tile: QueryTile, query: Int, width: Int, _ kernels: KernelSet
+  ) {
+    self.shape = shape
+    seen = layout.seen(by: query, in: tile)
+    self.width = width
+    table = kernels.table
+  }
 
   /// Turns `scores` into `exp(scale * score - maximum)`, zero where the query sees nothing.
   func exponentiate(_ scores: UnsafeMutablePointer<Float>) -> (sum: Float, maximum: Float) {
@@ -136,8 +146,8 @@ final class HeadShares {
     rows * shape.heads * shape.size * MemoryLayout<Float>.stride
   }
 
-  /// Adds the rows of `gradients`, one for each key of `segment`, to the share of `head`; the first that the segment's own
-  /// rows get.
+  /// Adds the rows of `gradients`, one for each key of `segment`, to the share of `head`; the first that the segment's
+  /// own rows get.
   func add(_ gradients: FloatMatrix, of segment: AttentionSegment, head: Int, _ kernels: KernelSet) {
     clear(segment.ownKeys, head: head)
     for (position, row) in segment.keys.joined().enumerated() {

@@ -15,8 +15,9 @@ struct Bench: ParsableCommand {
         max((weight bytes + KV cache bytes) / read speed, multiply-accumulates / int8 peak)
       and the limit is the tokens of a test over the sum of its passes: a step of generation reads all weights once \
       and every sequence's cache; a prompt takes them in batches of \(Transformer.batchLimit), the head only for its \
-      last token. Last of all the program is started anew, and the time to the first token measured. Speeds are tokens a second of all sequences together, after one run to warm up; the spread is the \
-      standard deviation. pp512 is a prompt of 512 tokens, tg128 the generation of 128.
+      last token. Last of all the program is started anew, and the time to the first token measured. Speeds are \
+      tokens a second of all sequences together, after one run to warm up; the spread is the standard deviation. \
+      pp512 is a prompt of 512 tokens, tg128 the generation of 128.
       """)
 
   static let usualRepetitions = 3

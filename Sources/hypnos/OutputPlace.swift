@@ -1,21 +1,21 @@
 // Where results go: never over what they are made from, and not where nothing can be written.
+import Common
 import Glibc
 
 /// A file or folder that a command reads or writes, known by what it is rather than by how it is spelled.
 struct OutputPlace: Equatable {
-  private let device: UInt
-  private let number: UInt
+  private let identity: FileIdentity
   /// Its name, where only the folder is there yet.
   private let name: String?
 
   private init?(_ path: String) {
-    var found = stat()
-    var name: String?
-    if stat(path, &found) != 0 {
-      guard stat(OutputPlace.folder(of: path), &found) == 0 else { return nil }
-      name = path.lastPathComponent
+    if let identity = FileIdentity(path) {
+      (self.identity, name) = (identity, nil)
+    } else if let folder = FileIdentity(OutputPlace.folder(of: path)) {
+      (identity, name) = (folder, path.lastPathComponent)
+    } else {
+      return nil
     }
-    (device, number, self.name) = (UInt(found.st_dev), UInt(found.st_ino), name)
   }
 
   /// Refuses `outputs` that are one another, or one of the `inputs`, whatever was said about replacing.

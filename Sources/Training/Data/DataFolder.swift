@@ -1,5 +1,6 @@
 // Finding the files of the training data: those that were named, and all in the folders that were, in an order that
 // does not depend on the file system.
+import Common
 import Glibc
 
 package enum DataFolder {
@@ -8,10 +9,10 @@ package enum DataFolder {
   /// What is at `leftOut` is not looked at in folders. Throws `unreadable` for what cannot be looked at.
   package static func files(at paths: [String], leaving leftOut: [String] = []) throws(DataError) -> [String] {
     var files: [String] = []
-    var visited: Set<Identity> = []
+    var visited: Set<FileIdentity> = []
     // What is named is looked at, by whatever name it is left out.
-    visited.formUnion(leftOut.compactMap(Identity.init))
-    visited.subtract(paths.compactMap(Identity.init))
+    visited.formUnion(leftOut.compactMap(FileIdentity.init))
+    visited.subtract(paths.compactMap(FileIdentity.init))
     // A stack of what is still to visit, the next one last: folders may be nested deeper than calls.
     var waiting = Array(paths.reversed())
     let named = Set(paths)
@@ -22,7 +23,7 @@ package enum DataFolder {
         if errno == ENOENT && !named.contains(path) { continue }
         throw .unreadable(path: path, code: errno)
       }
-      guard visited.insert(Identity(status)).inserted else { continue }
+      guard visited.insert(FileIdentity(status)).inserted else { continue }
       if status.st_mode & S_IFMT == S_IFDIR {
         waiting += try entries(of: path).reversed()
       } else if status.st_mode & S_IFMT == S_IFREG || named.contains(path) {
@@ -30,21 +31,6 @@ package enum DataFolder {
       }
     }
     return files
-  }
-
-  /// What tells files apart, whatever their names.
-  private struct Identity: Hashable {
-    let device: UInt64
-    let node: UInt64
-
-    init(_ status: stat) { (device, node) = (UInt64(status.st_dev), UInt64(status.st_ino)) }
-
-    /// Of what is at `path`; nil where nothing is.
-    init?(_ path: String) {
-      var status = stat()
-      guard stat(path, &status) == 0 else { return nil }
-      self.init(status)
-    }
   }
 
   /// The paths of the visible entries of `folder`, sorted by their bytes.

@@ -38,8 +38,8 @@ struct LossMonitor {
   /// The mean of the losses so far, the last ones counting most.
   var smoothed: Double { weight > 0 ? mean / weight : 0 }
 
-  /// Where the loss began to climb, when it is so high that training has failed: half as high again as the lowest, and a
-  /// nat besides, which no change of data within a stage explains; or a nat above an even guess, having begun below.
+  /// Where the loss began to climb, when it is so high that training has failed: half as high again as the lowest, and
+  /// a nat besides, which no change of data within a stage explains; or a nat above an even guess, having begun below.
   var exploded: (from: Double, to: Double)? {
     if lowest.isFinite, smoothed > 1.5 * lowest + 1 { return (lowest, smoothed) }
     guard let first, first < evenGuess, steps >= LossMonitor.leastSteps, smoothed > evenGuess + 1 else { return nil }

@@ -1,6 +1,7 @@
 // The folder that keeps a run: its last two states, so that a good one is there whatever happens while the next is
 // written. A state is written beside them, forced to the disk and renamed, and only then is the older of the two
-// removed; on a full disk before it. The folder is locked while a process works in it; it holds no text of the data, and its owner alone reads it.
+// removed; on a full disk before it. The folder is locked while a process works in it; it holds no text of the data, and
+// its owner alone reads it.
 import Compute
 import Glibc
 
@@ -72,8 +73,8 @@ public final class RunFolder {
     throw .allDamaged(folder: path, reasons: damaged.map(\.description))
   }
 
-  /// Makes `kept` the newest state and keeps the one before it. Where the disk has no room for three, the older of the two
-  /// before is given up for it. When this throws, the newest is as it was.
+  /// Makes `kept` the newest state and keeps the one before it. Where the disk has no room for three, the older of the
+  /// two before is given up for it. When this throws, the newest is as it was.
   public func save(_ kept: KeptState) throws(RunError) {
     do {
       try write(kept)
