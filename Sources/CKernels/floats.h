@@ -186,6 +186,10 @@ static void quantize(const float *values, size_t width, void *base) {
 ALWAYS_INLINE floats load_weights(int format, const uint8_t *row, size_t index) {
   if (format == HYPNOS_F32) return load((const float *)row + index);
   if (format == HYPNOS_F16) return load_halves((const uint16_t *)row + index);
+  if (format == HYPNOS_I8) {
+    typedef int8_t bytes __attribute__((vector_size(16), aligned(1)));
+    return __builtin_convertvector(__builtin_convertvector(*(const bytes *)(row + index), ints), floats);
+  }
   typedef uint16_t halves __attribute__((vector_size(32), aligned(1)));
   ints wide = __builtin_convertvector(*(const halves *)(row + 2 * index), ints);
   return (floats)(wide << 16);
@@ -285,7 +289,7 @@ ALWAYS_INLINE void low_rank_tile(
 ALWAYS_INLINE void add_low_rank_as(
   int format, const uint8_t *tiles, size_t rank, size_t width, const float *factors, size_t factor_stride,
   size_t column_count, float *out, size_t out_stride) {
-  size_t value_bytes = format == HYPNOS_F32 ? 4 : 2;
+  size_t value_bytes = format == HYPNOS_F32 ? 4 : format == HYPNOS_F16 ? 2 : 1;
   for (size_t i = 0; i < width; i += 16) {
     const uint8_t *tile = tiles + i * rank * value_bytes;
     size_t count = width - i < 16 ? width - i : 16, c = 0;
@@ -303,10 +307,15 @@ ALWAYS_INLINE void add_low_rank_as(
 static void add_low_rank(
   int format, const uint8_t *tiles, size_t rank, size_t width, const float *factors, size_t factor_stride,
   size_t column_count, float *out, size_t out_stride) {
-  if (format == HYPNOS_F16)
-    add_low_rank_as(HYPNOS_F16, tiles, rank, width, factors, factor_stride, column_count, out, out_stride);
-  else
-    add_low_rank_as(HYPNOS_F32, tiles, rank, width, factors, factor_stride, column_count, out, out_stride);
+#define AS(F) \
+  case F: add_low_rank_as(F, tiles, rank, width, factors, factor_stride, column_count, out, out_stride); break
+  switch (format) {
+    AS(HYPNOS_F32);
+    AS(HYPNOS_F16);
+    AS(HYPNOS_I8);
+    default: break;
+  }
+#undef AS
 }
 
 static void rms_norm(const float *values, const float *weights, float epsilon, size_t width, float *out) {

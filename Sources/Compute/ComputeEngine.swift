@@ -74,27 +74,32 @@ public final class ComputeEngine {
     preparing prepare: (_ row: Int) -> Void = { _ in }
   ) {
     checkShapes(products, input: input, count: count)
-    quantize(input, count: count, isNeeded: products.contains(where: \.weight.isQuantized), preparing: prepare)
+    let isQuantized = products.contains(where: \.weight.isQuantized)
+    quantize(input, count: count, isNeeded: isQuantized, preparing: prepare)
     reservePanels(bytes: hypnos_scratch_bytes(input.width))
     let pieces = ProductPiece.split(products, threads: pool.threads, columns: count)
     let copies = copies(count: count)
-    let calls = products.map {
+    if let update { precondition(update.shares.count == products.count, "the update's products") }
+    precondition(isQuantized || update?.isQuantized != true, "an update beside quantized weights")
+    let calls = products.indices.map {
       ProductCall(
-        $0, packed: copies?.start(of: $0.weight), input: input, columns: columns.base, count: count, kernels: kernels)
+        products[$0], packed: copies?.start(of: products[$0].weight), input: input, columns: columns.base, count: count,
+        share: update?.shares[$0], kernels: kernels)
     }
-    let lowRank = update.map { lowRankStep($0, input: input, outputs: products.map(\.output), count: count) }
+    let lowRank = update.map { lowRankStep($0, input: input, count: count) }
     let before = lowRank?.itemCount ?? 0
+    pool.fetch(update?.nextMemory)
     pieces.withUnsafeBufferPointer { pieces in
       calls.withUnsafeBufferPointer { calls in
         pool.runAhead(before + pieces.count) { item, next, thread in
           if item < before {
-            lowRank?.reduce(item: item)
+            lowRank?.reduce(item: item, panel: panel(thread: thread))
             return
           }
           let piece = pieces[item - before]
           let weights = next.map { calls[pieces[$0 - before].product].start(pieces[$0 - before].first) }
           calls[piece.product].compute(piece, panel: panel(thread: thread), next: weights)
-          lowRank?.add(to: piece)
+          if let share = calls[piece.product].share { lowRank?.add(share, to: piece, of: calls[piece.product].output) }
         }
       }
     }
@@ -107,15 +112,13 @@ public final class ComputeEngine {
     }
   }
 
-  private func lowRankStep(
-    _ update: LowRankUpdate, input: FloatMatrix, outputs: [FloatMatrix], count: Int
-  ) -> LowRankStep {
+  private func lowRankStep(_ update: LowRankUpdate, input: FloatMatrix, count: Int) -> LowRankStep {
     let ranks = update.stack.rows
     if reduced.rows < count || reduced.width < ranks {
       reduced = FloatMatrix(rows: max(count, reduced.rows), width: max(ranks, reduced.width))
     }
     return LowRankStep(
-      update, input: input, outputs: outputs, count: count, reduced: reduced, progress: lowRankProgress,
+      update, input: input, columns: columns.base, count: count, reduced: reduced, progress: lowRankProgress,
       kernels: kernels)
   }
 

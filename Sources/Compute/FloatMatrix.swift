@@ -8,6 +8,8 @@ public final class FloatMatrix: @unchecked Sendable {
   /// Values in a row.
   public let width: Int
   let base: UnsafeMutablePointer<Float>
+  /// Bytes of all values.
+  var byteCount: Int { rows * width * MemoryLayout<Float>.stride }
 
   /// A matrix of zeros. Pages never written take no memory.
   public init(rows: Int, width: Int) {

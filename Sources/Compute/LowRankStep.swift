@@ -25,79 +25,114 @@ final class LowRankProgress: Sendable {
   }
 }
 
-/// One low-rank update at work on one input.
+/// One low-rank update at work on one input: numbers and addresses only, since several threads that count references to
+/// the same objects wait for each other. What they point to is held by whoever runs the products.
 struct LowRankStep {
-  private static let rowsTogether = 16
-  private static let columnsTogether = 32
+  /// The B of one product as the kernel is called with it.
+  struct Share {
+    private let format: Int32
+    private let tiles: UnsafePointer<UInt8>
+    private let tileBytes: Int
+    private let firstRank: Int
+    private let ranks: Int
+    private let width: Int
+
+    /// `share` of a product of `width` values.
+    init(_ share: LowRankUpdate.Share, width: Int) {
+      precondition(width <= 16 * share.tiles.rows, "the product's width")
+      format = share.tiles.format
+      tiles = share.tiles.row(0)
+      tileBytes = share.tiles.rowBytes
+      firstRank = share.ranks.lowerBound
+      ranks = share.ranks.count
+      self.width = width
+    }
+
+    /// Adds B times `reduced`, `count` rows `reducedWidth` apart, to the values `piece` of `output`.
+    fileprivate func add(
+      _ reduced: UnsafePointer<Float>, reducedWidth: Int, count: Int, to piece: ProductPiece,
+      of output: UnsafeMutablePointer<Float>, _ table: UnsafePointer<hypnos_kernels>
+    ) {
+      precondition(piece.first % 16 == 0 && piece.rows.upperBound <= width, "whole tiles")
+      table.pointee.add_low_rank(
+        format, tiles + piece.first / 16 * tileBytes, ranks, piece.count, reduced + firstRank, reducedWidth, count,
+        output + piece.first, width)
+    }
+  }
 
   private let table: UnsafePointer<hypnos_kernels>
-  private let stack: PlainMatrix
-  /// What is added to each product; nil for one without a term.
-  private let shares: [Share?]
-  private let input: FloatMatrix
-  /// A x, [count, ranks in all].
-  private let reduced: FloatMatrix
+  private let format: Int32
+  private let stack: UnsafePointer<UInt8>
+  private let stackRows: Int
+  private let rowBytes: Int
+  /// What each row's product is multiplied with.
+  private let scales: UnsafePointer<Float>
+  private let input: UnsafePointer<Float>
+  private let width: Int
+  /// The quantized input, if the stack is multiplied with that.
+  private let quantized: UnsafeRawPointer?
+  /// A x, `count` rows of all ranks, `reducedWidth` values apart.
+  private let reduced: UnsafeMutablePointer<Float>
+  private let reducedWidth: Int
   private let count: Int
+  private let rowsTogether: Int
+  private let columnsTogether: Int
   private let columnPieces: Int
   /// Items of A x, which are to be run before all others.
   let itemCount: Int
-  private let progress: LowRankProgress
+  private let progress: Unmanaged<LowRankProgress>
 
-  /// The B of one product as the kernel is called with it, and where what it makes is added.
-  private struct Share {
-    let format: Int32
-    let tiles: UnsafePointer<UInt8>
-    let tileBytes: Int
-    let ranks: Range<Int>
-    let output: UnsafeMutablePointer<Float>
-    let outputWidth: Int
-  }
-
-  /// The update of products of the first `count` rows of `input` into `outputs`; `reduced` has room for A x.
+  /// The A of `update` for the first `count` rows of `input`, which `columns` holds quantized; `reduced` has room for A x.
   init(
-    _ update: LowRankUpdate, input: FloatMatrix, outputs: [FloatMatrix], count: Int, reduced: FloatMatrix,
+    _ update: LowRankUpdate, input: FloatMatrix, columns: UnsafeRawPointer, count: Int, reduced: FloatMatrix,
     progress: LowRankProgress, kernels: KernelSet
   ) {
-    precondition(update.stack.width == input.width && count <= input.rows, "the update's input")
-    precondition(update.shares.count == outputs.count, "the update's products")
+    precondition(update.width == input.width && count <= input.rows, "the update's input")
     precondition(reduced.rows >= count && reduced.width >= update.stack.rows, "room for A x")
     table = kernels.table
-    stack = update.stack
-    shares = zip(update.shares, outputs).map { share, output in
-      share.map {
-        Share(
-          format: Int32($0.tiles.format.rawValue), tiles: $0.tiles.row(0), tileBytes: $0.tiles.rowBytes,
-          ranks: $0.ranks, output: output.base, outputWidth: output.width)
-      }
-    }
-    self.input = input
-    self.reduced = reduced
+    format = update.stack.format
+    stack = update.stack.row(0)
+    stackRows = update.stack.rows
+    rowBytes = update.stack.rowBytes
+    scales = UnsafePointer(update.scales.base)
+    self.input = UnsafePointer(input.base)
+    width = input.width
+    quantized = update.isQuantized ? columns : nil
+    self.reduced = reduced.base
+    reducedWidth = reduced.width
     self.count = count
-    self.progress = progress
-    columnPieces = (count + Self.columnsTogether - 1) / Self.columnsTogether
-    itemCount = columnPieces * ((stack.rows + Self.rowsTogether - 1) / Self.rowsTogether)
+    self.progress = Unmanaged.passUnretained(progress)
+    rowsTogether = update.isQuantized && count > ProductPiece.mostStreamed ? ProductPiece.panelRows : 16
+    columnsTogether = update.isQuantized ? count : 32
+    columnPieces = (count + columnsTogether - 1) / columnsTogether
+    itemCount = columnPieces * ((stackRows + rowsTogether - 1) / rowsTogether)
     progress.begin(itemCount)
   }
 
-  /// Computes a piece of A x.
-  func reduce(item: Int) {
-    let row = item / columnPieces * Self.rowsTogether
-    let column = item % columnPieces * Self.columnsTogether
-    table.pointee.multiply_floats(
-      Int32(stack.format.rawValue), stack.row(row), stack.rowBytes,
-      min(Self.rowsTogether, stack.rows - row), stack.width, input.row(column), input.width,
-      min(Self.columnsTogether, count - column), reduced.row(column) + row, reduced.width)
-    progress.finishOne()
+  /// Computes a piece of A x; `panel` is the calling thread's.
+  func reduce(item: Int, panel: UnsafeMutableRawPointer) {
+    precondition(item >= 0 && item < itemCount, "a piece of A x")
+    let (row, column) = (item / columnPieces * rowsTogether, item % columnPieces * columnsTogether)
+    let (rows, columns) = (min(rowsTogether, stackRows - row), min(columnsTogether, count - column))
+    let target = reduced + column * reducedWidth + row
+    if let quantized {
+      table.pointee.multiply(
+        format, stack + row * rowBytes, rowBytes, rows, width, quantized, columns, target, reducedWidth, panel, nil)
+    } else {
+      table.pointee.multiply_floats(
+        format, stack + row * rowBytes, rowBytes, rows, width, input + column * width, width, columns, target,
+        reducedWidth)
+    }
+    for column in 0..<columns {
+      for index in 0..<rows { target[column * reducedWidth + index] *= scales[row + index] }
+    }
+    progress._withUnsafeGuaranteedRef { $0.finishOne() }
   }
 
-  /// Adds their share to the rows of `piece` once A x is there. Its items were all taken before this piece, so somebody
-  /// is at work on them.
-  func add(to piece: ProductPiece) {
-    guard let share = shares[piece.product] else { return }
-    precondition(piece.first % 16 == 0 && piece.rows.upperBound <= share.outputWidth, "whole tiles")
-    progress.wait()
-    table.pointee.add_low_rank(
-      share.format, share.tiles + piece.first / 16 * share.tileBytes, share.ranks.count, piece.count,
-      reduced.base + share.ranks.lowerBound, reduced.width, count, share.output + piece.first, share.outputWidth)
+  /// Adds `share` to the values `piece` of `output`, rows of the product's width, once A x is there. Its items were all
+  /// taken before this piece, so somebody is at work on them.
+  func add(_ share: Share, to piece: ProductPiece, of output: UnsafeMutablePointer<Float>) {
+    progress._withUnsafeGuaranteedRef { $0.wait() }
+    share.add(reduced, reducedWidth: reducedWidth, count: count, to: piece, of: output, table)
   }
 }

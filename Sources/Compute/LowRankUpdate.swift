@@ -1,9 +1,19 @@
 // Low-rank terms made ready for the products that share an input: all A stacked into one matrix, so that the input
 // is multiplied once however many weights and adapters there are, and every B in the order in which it is read.
 //
-// Generating a token reads them all, so beside weights of few bits they are kept in f16: at rank 16 in float32
-// they would be a fifth of a small 4-bit model.
-import CKernels
+// Generating a token reads them all at the speed of memory, as it reads the weights. At rank 16 they are a fifth of a small
+// 4-bit model in float32, a tenth in f16, a twentieth in 8 bits.
+
+/// In what numbers low-rank terms are kept.
+public enum LowRankPrecision: Sendable {
+  /// In float32.
+  case exact
+  /// In f16, to within 2^-11 of each value.
+  case halves
+  /// A in Q8_0 and multiplied as quantized weights are, with an input of 8 bits; B to within a 254th of the largest value
+  /// of its column. Beside quantized weights only.
+  case bytes
+}
 
 /// What is added to a group of products that share their input: for each, the sum of its terms.
 public final class LowRankUpdate: Sendable {
@@ -11,109 +21,86 @@ public final class LowRankUpdate: Sendable {
   struct Share {
     /// Which of the stacked rows of A are its own.
     let ranks: Range<Int>
-    /// Its B, scaled and transposed, in tiles of sixteen output values: [tile, rank * 16].
-    let tiles: PlainMatrix
+    /// Its B, transposed, in tiles of sixteen output values: [tile, rank * 16].
+    let tiles: ByteRows
   }
 
+  /// Input values.
+  let width: Int
   /// The A of all terms, one below the other: [ranks, inputWidth].
-  let stack: PlainMatrix
+  let stack: ByteRows
+  /// What each row's product with the input is multiplied with: [1, ranks].
+  let scales: FloatMatrix
+  /// Whether the stack is multiplied with the quantized input.
+  let isQuantized: Bool
   /// For each product of the group, its share; nil for one without a term.
   let shares: [Share?]
+  /// All of A and B, in the order in which they are read.
+  private let memory: FloatMatrix
+  /// The memory of the update that is computed after this one, if that is known.
+  let nextMemory: FloatMatrix?
 
   /// The update of products whose terms are `terms`, in the order of the products; nil when there is none at all.
-  /// All terms have the products' one input width, those of a product its output width too.
-  ///
-  /// - Parameter isExact: whether the terms are kept in float32; else in f16, to within 2^-11 of each value.
-  public init?(_ terms: [[LowRankTerm]], isExact: Bool, kernels: KernelSet) {
+  /// All terms have the products' one input width, those of a product its output width too. `next` is the update that is
+  /// computed afterwards, which threads fetch that have nothing to do.
+  public init?(_ terms: [[LowRankTerm]], precision: LowRankPrecision, next: LowRankUpdate? = nil) {
     guard let width = terms.joined().first?.matrix.inputWidth else { return nil }
-    let format: BlockFormat = isExact ? .f32 : .f16
-    let ranks = terms.joined().reduce(0) { $0 + $1.matrix.rank }
-    let stack = PlainMatrix(format, rows: ranks, width: width)
+    let encoding = LowRankEncoding(precision)
+    let layout = LowRankLayout(terms, encoding: encoding, width: width)
+    let memory = FloatMatrix(rows: 1, width: layout.byteCount / MemoryLayout<Float>.stride)
+    let stack = ByteRows(
+      format: encoding.a.rawValue, rows: layout.ranks, rowBytes: encoding.rowBytes(width: width), in: memory, at: 0)
+    let scales = FloatMatrix(rows: 1, width: layout.ranks)
     var first = 0
-    shares = terms.map { terms in
+    shares = terms.enumerated().map { index, terms in
       guard let outputs = terms.first?.matrix.outputWidth else { return nil }
       let start = first
-      let rank = terms.reduce(0) { $0 + $1.matrix.rank }
-      let tiles = FloatMatrix(rows: (outputs + 15) / 16, width: rank * 16)
+      var columns: [[Float]] = []
       for term in terms {
         precondition(term.matrix.inputWidth == width && term.matrix.outputWidth == outputs, "the group's shapes")
-        for component in LowRankComponent.all(of: term) {
-          stack.set(row: first, to: component.a, kernels)
-          for (output, value) in component.b.enumerated() {
-            tiles.row(output / 16)[(first - start) * 16 + output % 16] = value
-          }
+        for component in encoding.components(of: term) {
+          stack.set(row: first, to: encoding.bytes(row: component.a))
+          scales[0, first] = component.scale
+          columns.append(component.b)
           first += 1
         }
       }
-      return Share(ranks: start..<first, tiles: PlainMatrix(format, copying: tiles, kernels))
+      let tiles = ByteRows(
+        format: encoding.tileFormat, rows: (outputs + 15) / 16, rowBytes: encoding.tileBytes(rank: columns.count),
+        in: memory, at: layout.tileStarts[index])
+      for tile in 0..<tiles.rows { tiles.set(row: tile, to: encoding.bytes(tile: tile, of: columns)) }
+      return Share(ranks: start..<first, tiles: tiles)
     }
-    self.stack = stack
-  }
-}
-
-/// A row of A and the column of B that it is multiplied with.
-private struct LowRankComponent {
-  let a: [Float]
-  let b: [Float]
-
-  /// The components of `term`, its scale in b. A power of two, which changes no bit of their product, is moved from
-  /// one to the other until both are of about the same size: a young adapter's B would be lost below f16's range.
-  static func all(of term: LowRankTerm) -> [LowRankComponent] {
-    let matrix = term.matrix
-    return (0..<matrix.rank).map { index in
-      let a = Array(matrix.a[index * matrix.inputWidth..<(index + 1) * matrix.inputWidth])
-      let b = stride(from: index, to: matrix.b.count, by: matrix.rank).map { matrix.b[$0] * term.scale }
-      let (largestA, largestB) = (largest(a), largest(b))
-      guard largestA.isNormal, largestB.isNormal else { return LowRankComponent(a: a, b: b) }
-      let shift = (Int(largestA.exponent) - Int(largestB.exponent)) / 2
-      let factor = Float(sign: .plus, exponent: shift, significand: 1)
-      return LowRankComponent(a: a.map { $0 / factor }, b: b.map { $0 * factor })
-    }
-  }
-
-  private static func largest(_ values: [Float]) -> Float { values.reduce(0) { max($0, abs($1)) } }
-}
-
-/// A matrix of f32 or f16 in memory, row after row.
-final class PlainMatrix: @unchecked Sendable {
-  let format: BlockFormat
-  let rows: Int
-  let width: Int
-  private let values: FloatMatrix
-
-  /// A matrix of zeros; `format` is f32 or f16.
-  init(_ format: BlockFormat, rows: Int, width: Int) {
-    self.format = format
-    self.rows = rows
+    self.memory = memory
+    nextMemory = next?.memory
     self.width = width
-    let bytes = rows * width * format.blockBytes
-    values = FloatMatrix(rows: 1, width: (bytes + 3) / 4)
+    self.stack = stack
+    self.scales = scales
+    isQuantized = precision == .bytes
   }
+}
 
-  /// `matrix` in `format`.
-  convenience init(_ format: BlockFormat, copying matrix: FloatMatrix, _ kernels: KernelSet) {
-    self.init(format, rows: matrix.rows, width: matrix.width)
-    for index in 0..<rows { set(row: index, to: matrix[row: index], kernels) }
-  }
+/// Where the parts of an update lie in its memory: A, then the B of each product, each from a cache line on.
+private struct LowRankLayout {
+  /// Rows of A.
+  let ranks: Int
+  /// Where each product's B begins.
+  let tileStarts: [Int]
+  let byteCount: Int
 
-  /// Bytes of a row.
-  var rowBytes: Int { width * format.blockBytes }
-
-  /// Sets the values of row `index`.
-  func set(row index: Int, to row: [Float], _ kernels: KernelSet) {
-    precondition(index >= 0 && index < rows && row.count == width, "a row of the matrix")
-    let target = UnsafeMutableRawPointer(values.base) + index * rowBytes
-    if format == .f16 {
-      kernels.table.pointee.store_value(Int32(HYPNOS_CACHE_F16), row, width, 0, target)
-    } else {
-      row.withUnsafeBytes { target.copyMemory(from: $0.baseAddress!, byteCount: rowBytes) }
+  init(_ terms: [[LowRankTerm]], encoding: LowRankEncoding, width: Int) {
+    let productRanks = terms.map { $0.reduce(0) { $0 + $1.matrix.rank } }
+    ranks = productRanks.reduce(0, +)
+    var end = LowRankLayout.wholeLines(ranks * encoding.rowBytes(width: width))
+    tileStarts = zip(terms, productRanks).map { terms, rank in
+      defer {
+        let tiles = ((terms.first?.matrix.outputWidth ?? 0) + 15) / 16
+        end += LowRankLayout.wholeLines(tiles * encoding.tileBytes(rank: rank))
+      }
+      return end
     }
+    byteCount = end
   }
 
-  /// The bytes of row `index` and those after it.
-  func row(_ index: Int) -> UnsafePointer<UInt8> {
-    precondition(index >= 0 && index < rows, "a row of the matrix")
-    return UnsafePointer(
-      (UnsafeMutableRawPointer(values.base) + index * rowBytes).assumingMemoryBound(to: UInt8.self))
-  }
+  private static func wholeLines(_ bytes: Int) -> Int { (bytes + 63) / 64 * 64 }
 }

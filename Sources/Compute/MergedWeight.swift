@@ -7,7 +7,7 @@ public struct MergedWeight: Sendable {
   public let weight: WeightMatrix
   private let terms: [LowRankTerm]
   /// The A of all terms in tiles of sixteen input values: [tile, rank * 16].
-  private let tiles: PlainMatrix
+  private let tiles: ByteRows
   private let rank: Int
   private let kernels: KernelSet
 
@@ -30,7 +30,9 @@ public struct MergedWeight: Sendable {
       }
       first += matrix.rank
     }
-    self.tiles = PlainMatrix(.f32, copying: tiles, kernels)
+    self.tiles = ByteRows(
+      format: BlockFormat.f32.rawValue, rows: tiles.rows, rowBytes: tiles.width * BlockFormat.f32.blockBytes, in: tiles,
+      at: 0)
   }
 
   /// Row `index` of the weight, and of what is added to it; [width] each.
@@ -42,7 +44,7 @@ public struct MergedWeight: Sendable {
       term.matrix.b[index * term.matrix.rank..<(index + 1) * term.matrix.rank].map { $0 * term.scale }
     }
     kernels.table.pointee.add_low_rank(
-      Int32(tiles.format.rawValue), tiles.row(0), rank, weight.width, factors, rank, 1, change.base, weight.width)
+      tiles.format, tiles.row(0), rank, weight.width, factors, rank, 1, change.base, weight.width)
     return (base[row: 0], change[row: 0])
   }
 

@@ -58,14 +58,17 @@ struct ProductCall {
   private let input: UnsafePointer<Float>
   private let columns: UnsafeRawPointer
   private let count: Int
-  private let output: UnsafeMutablePointer<Float>
+  /// Where the product goes, rows of `outputWidth` values.
+  let output: UnsafeMutablePointer<Float>
   private let outputWidth: Int
+  /// What is added to it, if anything.
+  let share: LowRankStep.Share?
 
   /// The product of `product.weight`, or its `packed` copy, with the first `count` rows of `input`, which `columns` holds
-  /// quantized.
+  /// quantized. `share` is to be added to it.
   init(
     _ product: Product, packed: UnsafePointer<UInt8>?, input: FloatMatrix, columns: UnsafeRawPointer, count: Int,
-    kernels: KernelSet
+    share: LowRankUpdate.Share?, kernels: KernelSet
   ) {
     let weight = product.weight
     table = kernels.table
@@ -81,6 +84,7 @@ struct ProductCall {
     self.count = count
     output = product.output.base
     outputWidth = product.output.width
+    self.share = share.map { LowRankStep.Share($0, width: product.output.width) }
   }
 
   /// Where the weights of row `first` begin.

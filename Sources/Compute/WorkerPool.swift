@@ -17,6 +17,9 @@ public final class WorkerPool: @unchecked Sendable {
   private let done = Atomic<Int>(0)
   private let sleeping = Atomic<Int>(0)
   private let stopping = Atomic<Bool>(false)
+  /// What threads fetch while they wait: its address and bytes. Never read, so that a mix of two is harmless.
+  private let awaitedStart = Atomic<Int>(0)
+  private let awaitedBytes = Atomic<Int>(0)
   private var itemCount = 0
   private var takesAhead = false
   private var body: ((Int, Int?, Int) -> Void)?
@@ -50,6 +53,12 @@ public final class WorkerPool: @unchecked Sendable {
   /// are taken in their order, so one may wait for those before it.
   public func run(_ count: Int, _ body: (_ item: Int, _ thread: Int) -> Void) {
     run(count, takesAhead: false) { item, _, thread in body(item, thread) }
+  }
+
+  /// Sets what threads that wait for work fetch from memory meanwhile: `memory`, which will be wanted soon. Nil for nothing.
+  func fetch(_ memory: FloatMatrix?) {
+    awaitedStart.store(memory.map { Int(bitPattern: $0.base) } ?? 0, ordering: .relaxed)
+    awaitedBytes.store(memory?.byteCount ?? 0, ordering: .relaxed)
   }
 
   /// The same for small items that can be prepared for: a thread takes its next item, which `body` is told, before it
@@ -151,6 +160,7 @@ public final class WorkerPool: @unchecked Sendable {
 
   /// Waits for the next piece of work and takes part in it; false when the pool is ending.
   private func serve(_ seen: inout Int, thread: Int) -> Bool {
+    fetchAwaited(until: seen)
     var waited = 0
     while epoch.load(ordering: .acquiring) == seen {
       waited += 1
@@ -160,6 +170,15 @@ public final class WorkerPool: @unchecked Sendable {
     guard !stopping.load(ordering: .acquiring) else { return false }
     takeItems(thread: thread)
     return true
+  }
+
+  /// Fetches what is awaited, a line at a time, unless work comes.
+  private func fetchAwaited(until seen: Int) {
+    let start = awaitedStart.load(ordering: .relaxed)
+    for offset in stride(from: 0, to: awaitedBytes.load(ordering: .relaxed), by: 64) {
+      guard epoch.load(ordering: .acquiring) == seen else { return }
+      hypnos_fetch(UnsafeRawPointer(bitPattern: start + offset))
+    }
   }
 
   private func sleep(until seen: Int) {

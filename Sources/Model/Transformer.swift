@@ -63,8 +63,7 @@ public final class Transformer {
   public func setAdapters(_ adapters: [LoadedAdapter]) throws(AdapterError) {
     for loaded in adapters { try loaded.adapter.check(fits: checkpoint, path: loaded.path, anyBase: true) }
     updates =
-      adapters.isEmpty
-      ? [] : checkpoint.weights.layers.indices.map { LayerUpdates(layer: $0, of: checkpoint, adapters) }
+      adapters.isEmpty ? [] : LayerUpdates.all(of: checkpoint, adapters)
     self.adapters = adapters
     adapterGeneration += 1
   }

@@ -31,6 +31,7 @@ enum {
   HYPNOS_Q6_K = 14,
   HYPNOS_IQ4_NL = 20,
   HYPNOS_IQ4_XS = 23,
+  HYPNOS_I8 = 24,
   HYPNOS_BF16 = 30,
   HYPNOS_FORMAT_COUNT = 31,
 };
@@ -122,7 +123,7 @@ typedef struct {
     size_t column_stride, size_t column_count, float *out, size_t out_stride);
 
   // out[c * out_stride + i] += sum over j of factors[c * factor_stride + j] * row j, value i, for i < width: the
-  // second half of a low-rank product. The rows, F32 or F16, lie in tiles of sixteen values, [tile][rank][16], the
+  // second half of a low-rank product. The rows, F32, F16 or I8, lie in tiles of sixteen values, [tile][rank][16], the
   // last padded.
   void (*add_low_rank)(
     int format, const uint8_t *tiles, size_t rank, size_t width, const float *factors, size_t factor_stride,
@@ -223,6 +224,9 @@ static inline void hypnos_pause(void) {
   __builtin_ia32_pause();
 #endif
 }
+
+// Fetches the line of memory at `line` into the second-level cache. Any address will do.
+static inline void hypnos_fetch(const void *line) { __builtin_prefetch(line, 0, 2); }
 
 // The tables this processor and operating system can run, best first; null after the last.
 const hypnos_kernels *hypnos_available_kernels(size_t index);

@@ -72,18 +72,31 @@ struct LayerUpdates {
   /// To down.
   let down: LowRankUpdate?
 
-  /// The updates of layer `index` of `checkpoint`. What is added to float32 weights is kept in float32 too.
-  init(layer index: Int, of checkpoint: Checkpoint, _ adapters: [LoadedAdapter]) {
-    func update(_ projections: Projection...) -> LowRankUpdate? {
+  /// The updates of every layer of `checkpoint`, each made with the one that comes after it.
+  static func all(of checkpoint: Checkpoint, _ adapters: [LoadedAdapter]) -> [LayerUpdates] {
+    var layers: [LayerUpdates] = []
+    for index in checkpoint.weights.layers.indices.reversed() {
+      layers.append(LayerUpdates(layer: index, of: checkpoint, adapters, before: layers.last))
+    }
+    return layers.reversed()
+  }
+
+  /// The updates of layer `index` of `checkpoint`; `following` is the next one's.
+  private init(layer index: Int, of checkpoint: Checkpoint, _ adapters: [LoadedAdapter], before following: LayerUpdates?) {
+    func update(_ projections: Projection..., before next: LowRankUpdate?) -> LowRankUpdate? {
       let targets = projections.map { AdapterTarget(layer: index, projection: $0) }
       return LowRankUpdate(
         targets.map { target in adapters.compactMap { $0.term(target) } },
-        isExact: targets.contains { checkpoint.weights.projection($0)?.format == .f32 },
-        kernels: checkpoint.kernels)
+        precision: precision(beside: targets.compactMap { checkpoint.weights.projection($0) }), next: next)
     }
-    attention = update(.query, .key, .value)
-    output = update(.output)
-    feedForward = update(.gate, .up)
-    down = update(.down)
+    /// As fine as the least coarse of the weights.
+    func precision(beside weights: [WeightMatrix]) -> LowRankPrecision {
+      if weights.contains(where: { $0.format == .f32 }) { return .exact }
+      return weights.allSatisfy(\.isQuantized) ? .bytes : .halves
+    }
+    down = update(.down, before: following?.attention)
+    feedForward = update(.gate, .up, before: down)
+    output = update(.output, before: feedForward)
+    attention = update(.query, .key, .value, before: output)
   }
 }
