@@ -82,7 +82,9 @@ struct LayerUpdates {
   }
 
   /// The updates of layer `index` of `checkpoint`; `following` is the next one's.
-  private init(layer index: Int, of checkpoint: Checkpoint, _ adapters: [LoadedAdapter], before following: LayerUpdates?) {
+  private init(
+    layer index: Int, of checkpoint: Checkpoint, _ adapters: [LoadedAdapter], before following: LayerUpdates?
+  ) {
     func update(_ projections: Projection..., before next: LowRankUpdate?) -> LowRankUpdate? {
       let targets = projections.map { AdapterTarget(layer: index, projection: $0) }
       return LowRankUpdate(
