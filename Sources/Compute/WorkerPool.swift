@@ -20,6 +20,8 @@ public final class WorkerPool: @unchecked Sendable {
   /// What threads fetch while they wait: its address and bytes. Never read, so that a mix of two is harmless.
   private let awaitedStart = Atomic<Int>(0)
   private let awaitedBytes = Atomic<Int>(0)
+  /// Half of a small second-level cache: more would push out what came first.
+  private static let mostFetched = 512 << 10
   private var itemCount = 0
   private var takesAhead = false
   private var body: ((Int, Int?, Int) -> Void)?
@@ -58,7 +60,7 @@ public final class WorkerPool: @unchecked Sendable {
   /// Sets what threads that wait for work fetch from memory meanwhile: `memory`, which will be wanted soon. Nil for nothing.
   func fetch(_ memory: FloatMatrix?) {
     awaitedStart.store(memory.map { Int(bitPattern: $0.base) } ?? 0, ordering: .relaxed)
-    awaitedBytes.store(memory?.byteCount ?? 0, ordering: .relaxed)
+    awaitedBytes.store(min(memory?.byteCount ?? 0, WorkerPool.mostFetched), ordering: .relaxed)
   }
 
   /// The same for small items that can be prepared for: a thread takes its next item, which `body` is told, before it
