@@ -7,7 +7,7 @@ public struct MergedWeight: Sendable {
   public let weight: WeightMatrix
   private let terms: [LowRankTerm]
   /// The A of all terms in tiles of sixteen input values: [tile, rank * 16].
-  private let tiles: ByteRows
+  private let tiles: FloatMatrix
   private let rank: Int
   private let kernels: KernelSet
 
@@ -30,9 +30,7 @@ public struct MergedWeight: Sendable {
       }
       first += matrix.rank
     }
-    self.tiles = ByteRows(
-      format: BlockFormat.f32.rawValue, rows: tiles.rows, rowBytes: tiles.width * BlockFormat.f32.blockBytes, in: tiles,
-      at: 0)
+    self.tiles = tiles
   }
 
   /// Row `index` of the weight, and of what is added to it; [width] each.
@@ -44,7 +42,8 @@ public struct MergedWeight: Sendable {
       term.matrix.b[index * term.matrix.rank..<(index + 1) * term.matrix.rank].map { $0 * term.scale }
     }
     kernels.table.pointee.add_low_rank(
-      tiles.format, tiles.row(0), rank, weight.width, factors, rank, 1, change.base, weight.width)
+      Int32(HYPNOS_F32), UnsafeRawPointer(tiles.base).assumingMemoryBound(to: UInt8.self), rank, weight.width, factors,
+      rank, 1, change.base, weight.width)
     return (base[row: 0], change[row: 0])
   }
 

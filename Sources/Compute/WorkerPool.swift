@@ -57,16 +57,16 @@ public final class WorkerPool: @unchecked Sendable {
     run(count, takesAhead: false) { item, _, thread in body(item, thread) }
   }
 
-  /// Sets what threads that wait for work fetch from memory meanwhile: `memory`, which will be wanted soon. Nil for nothing.
-  func fetch(_ memory: FloatMatrix?) {
-    awaitedStart.store(memory.map { Int(bitPattern: $0.base) } ?? 0, ordering: .relaxed)
-    awaitedBytes.store(min(memory?.byteCount ?? 0, WorkerPool.mostFetched), ordering: .relaxed)
-  }
-
   /// The same for small items that can be prepared for: a thread takes its next item, which `body` is told, before it
   /// runs the one it has. Nil when there is none.
   func runAhead(_ count: Int, _ body: (_ item: Int, _ next: Int?, _ thread: Int) -> Void) {
     run(count, takesAhead: true, body)
+  }
+
+  /// Sets what threads that wait for work fetch meanwhile: `memory`, which will be wanted soon; nil for nothing.
+  func fetch(_ memory: FloatMatrix?) {
+    awaitedStart.store(memory.map { Int(bitPattern: $0.base) } ?? 0, ordering: .relaxed)
+    awaitedBytes.store(min(memory?.byteCount ?? 0, WorkerPool.mostFetched), ordering: .relaxed)
   }
 
   private func run(_ count: Int, takesAhead: Bool, _ body: (_ item: Int, _ next: Int?, _ thread: Int) -> Void) {
