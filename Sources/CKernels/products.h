@@ -77,11 +77,12 @@ ALWAYS_INLINE void stream_group(
 
 // Adds each row's four partial sums in order and stores those of the first `count` rows.
 ALWAYS_INLINE void finish_rows(floats partial, size_t count, float *out) {
-  float p[16], sums[4];
-  store(p, partial);
-  for (int r = 0; r < 4; r++) sums[r] = ((p[r] + p[4 + r]) + p[8 + r]) + p[12 + r];
-  if (count >= 4) memcpy(out, sums, sizeof sums);
-  else memcpy(out, sums, count * sizeof(float));
+  typedef float four_anywhere __attribute__((vector_size(16), aligned(4)));
+  ints p = (ints)partial;
+  four_floats sums = (((four_floats)quarter(p, 0) + (four_floats)quarter(p, 1)) + (four_floats)quarter(p, 2)) +
+                     (four_floats)quarter(p, 3);
+  if (count >= 4) *(four_anywhere *)out = sums;
+  else for (size_t r = 0; r < count; r++) out[r] = sums[r];
 }
 
 static void multiply_columns(
