@@ -3,7 +3,7 @@ import CKernels
 import Glibc
 
 /// A matrix of weights in a mapped file: [rows, width] in a number format, row after row.
-public struct WeightMatrix: Sendable {
+public final class WeightMatrix: Sendable {
   /// The tensor's name, for messages.
   public let name: String
   /// The number format of its blocks.

@@ -3,8 +3,8 @@
 import Compute
 import GGUF
 
-/// One transformer layer's tensors.
-package struct LayerWeights {
+/// One transformer layer's tensors. One object, since a copy of so many would count a reference to each of them.
+package final class LayerWeights: Sendable {
   package let attentionNorm: FloatMatrix
   package let query: WeightMatrix
   package let key: WeightMatrix
@@ -22,6 +22,32 @@ package struct LayerWeights {
   package let up: WeightMatrix
   package let down: WeightMatrix
   package let feedForwardOutputNorm: FloatMatrix?
+
+  /// The tensors of layer `index`; throws when one is missing or has another shape.
+  init(_ index: Int, _ p: Hyperparameters, from loader: TensorLoader) throws(ModelError) {
+    let prefix = "blk.\(index)."
+    let queryWidth = p.heads * p.headSize
+    let keyWidth = p.keyValueHeads * p.headSize
+    let headNorms = p.architecture.normalizesHeads
+    let outputNorms = p.architecture.normalizesOutputs
+    attentionNorm = try loader.vector(prefix + "attn_norm.weight", count: p.width)
+    query = try loader.matrix(prefix + "attn_q.weight", rows: queryWidth, width: p.width)
+    key = try loader.matrix(prefix + "attn_k.weight", rows: keyWidth, width: p.width)
+    value = try loader.matrix(prefix + "attn_v.weight", rows: keyWidth, width: p.width)
+    output = try loader.matrix(prefix + "attn_output.weight", rows: p.width, width: queryWidth)
+    queryBias = try loader.optionalVector(prefix + "attn_q.bias", count: queryWidth)
+    keyBias = try loader.optionalVector(prefix + "attn_k.bias", count: keyWidth)
+    valueBias = try loader.optionalVector(prefix + "attn_v.bias", count: keyWidth)
+    outputBias = try loader.optionalVector(prefix + "attn_output.bias", count: p.width)
+    queryNorm = headNorms ? try loader.vector(prefix + "attn_q_norm.weight", count: p.headSize) : nil
+    keyNorm = headNorms ? try loader.vector(prefix + "attn_k_norm.weight", count: p.headSize) : nil
+    attentionOutputNorm = outputNorms ? try loader.vector(prefix + "post_attention_norm.weight", count: p.width) : nil
+    feedForwardNorm = try loader.vector(prefix + "ffn_norm.weight", count: p.width)
+    gate = try loader.matrix(prefix + "ffn_gate.weight", rows: p.feedForwardWidth, width: p.width)
+    up = try loader.matrix(prefix + "ffn_up.weight", rows: p.feedForwardWidth, width: p.width)
+    down = try loader.matrix(prefix + "ffn_down.weight", rows: p.width, width: p.feedForwardWidth)
+    feedForwardOutputNorm = outputNorms ? try loader.vector(prefix + "post_ffw_norm.weight", count: p.width) : nil
+  }
 }
 
 /// All tensors of a model.
@@ -49,7 +75,7 @@ package struct Weights {
         path: loader.path, key: "rope_freqs.weight", offset: nil, reason: "has a factor that is not positive")
     }
     var layers: [LayerWeights] = []
-    for index in 0..<parameters.layers { layers.append(try loader.layer(index, parameters)) }
+    for index in 0..<parameters.layers { layers.append(try LayerWeights(index, parameters, from: loader)) }
     self.layers = layers
   }
 }
@@ -85,31 +111,5 @@ struct TensorLoader {
 
   func optionalVector(_ name: String, count: Int) throws(ModelError) -> FloatMatrix? {
     file.tensor(named: name) == nil ? nil : try vector(name, count: count)
-  }
-
-  func layer(_ index: Int, _ p: Hyperparameters) throws(ModelError) -> LayerWeights {
-    let prefix = "blk.\(index)."
-    let queryWidth = p.heads * p.headSize
-    let keyWidth = p.keyValueHeads * p.headSize
-    let headNorms = p.architecture.normalizesHeads
-    let outputNorms = p.architecture.normalizesOutputs
-    return LayerWeights(
-      attentionNorm: try vector(prefix + "attn_norm.weight", count: p.width),
-      query: try matrix(prefix + "attn_q.weight", rows: queryWidth, width: p.width),
-      key: try matrix(prefix + "attn_k.weight", rows: keyWidth, width: p.width),
-      value: try matrix(prefix + "attn_v.weight", rows: keyWidth, width: p.width),
-      output: try matrix(prefix + "attn_output.weight", rows: p.width, width: queryWidth),
-      queryBias: try optionalVector(prefix + "attn_q.bias", count: queryWidth),
-      keyBias: try optionalVector(prefix + "attn_k.bias", count: keyWidth),
-      valueBias: try optionalVector(prefix + "attn_v.bias", count: keyWidth),
-      outputBias: try optionalVector(prefix + "attn_output.bias", count: p.width),
-      queryNorm: headNorms ? try vector(prefix + "attn_q_norm.weight", count: p.headSize) : nil,
-      keyNorm: headNorms ? try vector(prefix + "attn_k_norm.weight", count: p.headSize) : nil,
-      attentionOutputNorm: outputNorms ? try vector(prefix + "post_attention_norm.weight", count: p.width) : nil,
-      feedForwardNorm: try vector(prefix + "ffn_norm.weight", count: p.width),
-      gate: try matrix(prefix + "ffn_gate.weight", rows: p.feedForwardWidth, width: p.width),
-      up: try matrix(prefix + "ffn_up.weight", rows: p.feedForwardWidth, width: p.width),
-      down: try matrix(prefix + "ffn_down.weight", rows: p.width, width: p.feedForwardWidth),
-      feedForwardOutputNorm: outputNorms ? try vector(prefix + "post_ffw_norm.weight", count: p.width) : nil)
   }
 }

@@ -62,7 +62,7 @@ extension Adapter {
 }
 
 /// What adapters add to the products of one layer, by the products' inputs; nil where they add nothing.
-struct LayerUpdates {
+final class LayerUpdates: Sendable {
   /// To queries, keys and values.
   let attention: LowRankUpdate?
   /// To the attention's output.
@@ -74,31 +74,31 @@ struct LayerUpdates {
 
   /// The updates of every layer of `checkpoint`, each made with the one that comes after it.
   static func all(of checkpoint: Checkpoint, _ adapters: [LoadedAdapter]) -> [LayerUpdates] {
-    var layers: [LayerUpdates] = []
-    for index in checkpoint.weights.layers.indices.reversed() {
-      layers.append(LayerUpdates(layer: index, of: checkpoint, adapters, before: layers.last))
-    }
-    return layers.reversed()
+    var next: LowRankUpdate?
+    return checkpoint.weights.layers.indices.reversed().map { index in
+      LayerUpdates(layer: index, of: checkpoint, adapters, before: &next)
+    }.reversed()
   }
 
-  /// The updates of layer `index` of `checkpoint`; `following` is the next one's.
-  private init(
-    layer index: Int, of checkpoint: Checkpoint, _ adapters: [LoadedAdapter], before following: LayerUpdates?
-  ) {
-    func update(_ projections: Projection..., before next: LowRankUpdate?) -> LowRankUpdate? {
+  /// The updates of layer `index` of `checkpoint`. `next` is the one that comes after them, and then their first.
+  private init(layer index: Int, of checkpoint: Checkpoint, _ adapters: [LoadedAdapter], before next: inout LowRankUpdate?)
+  {
+    func update(_ projections: Projection...) -> LowRankUpdate? {
       let targets = projections.map { AdapterTarget(layer: index, projection: $0) }
-      return LowRankUpdate(
+      let update = LowRankUpdate(
         targets.map { target in adapters.compactMap { $0.term(target) } },
         precision: precision(beside: targets.compactMap { checkpoint.weights.projection($0) }), next: next)
+      next = update ?? next
+      return update
     }
     /// As fine as the least coarse of the weights.
     func precision(beside weights: [WeightMatrix]) -> LowRankPrecision {
       if weights.contains(where: { $0.format == .f32 }) { return .exact }
       return weights.allSatisfy(\.isQuantized) ? .bytes : .halves
     }
-    down = update(.down, before: following?.attention)
-    feedForward = update(.gate, .up, before: down)
-    output = update(.output, before: feedForward)
-    attention = update(.query, .key, .value, before: output)
+    down = update(.down)
+    feedForward = update(.gate, .up)
+    output = update(.output)
+    attention = update(.query, .key, .value)
   }
 }
