@@ -28,23 +28,24 @@ final class LowRankProgress: Sendable {
 /// One low-rank update at work on one input: numbers and addresses only, since several threads that count references to
 /// the same objects wait for each other. What they point to is held by whoever runs the products.
 struct LowRankStep {
-  /// The B of one product as the kernel is called with it.
-  struct Share {
+  /// The B of one product as the kernel is called with it; only read.
+  struct Share: @unchecked Sendable {
     private let format: Int32
     private let tiles: UnsafePointer<UInt8>
     private let tileBytes: Int
     private let firstRank: Int
     private let ranks: Int
-    private let width: Int
+    /// Values of the product.
+    let width: Int
 
-    /// `share` of a product of `width` values.
-    init(_ share: LowRankUpdate.Share, width: Int) {
-      precondition(width <= 16 * share.tiles.rows, "the product's width")
-      format = share.tiles.format
-      tiles = share.tiles.row(0)
-      tileBytes = share.tiles.rowBytes
-      firstRank = share.ranks.lowerBound
-      ranks = share.ranks.count
+    /// The B in `tiles` of a product of `width` values, whose A are the rows `ranks` of the stack.
+    init(_ tiles: ByteRows, ranks: Range<Int>, width: Int) {
+      precondition(width <= 16 * tiles.rows, "the product's width")
+      format = tiles.format
+      self.tiles = tiles.row(0)
+      tileBytes = tiles.rowBytes
+      firstRank = ranks.lowerBound
+      self.ranks = ranks.count
       self.width = width
     }
 

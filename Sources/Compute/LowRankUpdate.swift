@@ -17,14 +17,6 @@ public enum LowRankPrecision: Sendable {
 
 /// What is added to a group of products that share their input: for each, the sum of its terms.
 public final class LowRankUpdate: Sendable {
-  /// One product's share.
-  struct Share {
-    /// Which of the stacked rows of A are its own.
-    let ranks: Range<Int>
-    /// Its B, transposed, in tiles of sixteen output values: [tile, rank * 16].
-    let tiles: ByteRows
-  }
-
   /// Input values.
   let width: Int
   /// The A of all terms, one below the other: [ranks, inputWidth].
@@ -33,8 +25,8 @@ public final class LowRankUpdate: Sendable {
   let scales: FloatMatrix
   /// Whether the stack is multiplied with the quantized input.
   let isQuantized: Bool
-  /// For each product of the group, its share; nil for one without a term.
-  let shares: [Share?]
+  /// For each product of the group, its B; nil for one without a term. It lies in this update's memory.
+  let shares: [LowRankStep.Share?]
   /// All of A and B, in the order in which they are read.
   private let memory: FloatMatrix
   /// The memory of the update that is computed after this one, if that is known.
@@ -65,11 +57,12 @@ public final class LowRankUpdate: Sendable {
           first += 1
         }
       }
+      // B is transposed, in tiles of sixteen output values: [tile, rank * 16].
       let tiles = ByteRows(
         format: encoding.tileFormat, rows: (outputs + 15) / 16, rowBytes: encoding.tileBytes(rank: columns.count),
         in: memory, at: layout.tileStarts[index])
       for tile in 0..<tiles.rows { tiles.set(row: tile, to: encoding.bytes(tile: tile, of: columns)) }
-      return Share(ranks: start..<first, tiles: tiles)
+      return LowRankStep.Share(tiles, ranks: start..<first, width: outputs)
     }
     self.memory = memory
     nextMemory = next?.memory

@@ -24,16 +24,18 @@ struct ProductPiece {
   static func split(_ products: [Product], threads: Int, columns: Int) -> [ProductPiece] {
     // Few columns go through tiles of four rows.
     let panel = columns > mostStreamed ? panelRows : 16
-    var left = products.reduce(0) { $0 + $1.weight.rows }
+    var left = 0
+    for index in products.indices { left += products[index].weight.rows }
     var pieces: [ProductPiece] = []
     pieces.reserveCapacity(16 * threads)
-    for (index, product) in products.enumerated() {
-      let least = columns > mostStreamed ? panel : leastBytes / product.weight.rowBytes
+    for index in products.indices {
+      let (rows, rowBytes) = (products[index].weight.rows, products[index].weight.rowBytes)
+      let least = columns > mostStreamed ? panel : leastBytes / rowBytes
       let unit = max(least / panel * panel, panel)
       var first = 0
-      while first < product.weight.rows {
+      while first < rows {
         let share = (left / (3 * threads) + unit - 1) / unit * unit
-        let size = min(max(share, unit), product.weight.rows - first)
+        let size = min(max(share, unit), rows - first)
         pieces.append(ProductPiece(product: index, first: first, count: size))
         first += size
         left -= size
@@ -68,7 +70,7 @@ struct ProductCall {
   /// quantized. `share` is to be added to it.
   init(
     _ product: Product, packed: UnsafePointer<UInt8>?, input: FloatMatrix, columns: UnsafeRawPointer, count: Int,
-    share: LowRankUpdate.Share?, kernels: KernelSet
+    share: LowRankStep.Share?, kernels: KernelSet
   ) {
     let weight = product.weight
     table = kernels.table
@@ -84,7 +86,8 @@ struct ProductCall {
     self.count = count
     output = product.output.base
     outputWidth = product.output.width
-    self.share = share.map { LowRankStep.Share($0, width: product.output.width) }
+    if let share { precondition(share.width == product.output.width, "the share's width") }
+    self.share = share
   }
 
   /// Where the weights of row `first` begin.

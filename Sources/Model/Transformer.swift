@@ -260,7 +260,7 @@ package struct Angles {
 }
 
 /// The matrices between the products of one batch; a row a token.
-private struct WorkingMemory {
+private final class WorkingMemory {
   let rows: Int
   let residual: FloatMatrix  // [rows, width]
   let normalized: FloatMatrix  // [rows, width]
