@@ -81,8 +81,9 @@ final class LayerUpdates: Sendable {
   }
 
   /// The updates of layer `index` of `checkpoint`. `next` is the one that comes after them, and then their first.
-  private init(layer index: Int, of checkpoint: Checkpoint, _ adapters: [LoadedAdapter], before next: inout LowRankUpdate?)
-  {
+  private init(
+    layer index: Int, of checkpoint: Checkpoint, _ adapters: [LoadedAdapter], before next: inout LowRankUpdate?
+  ) {
     func update(_ projections: Projection...) -> LowRankUpdate? {
       let targets = projections.map { AdapterTarget(layer: index, projection: $0) }
       let update = LowRankUpdate(
