@@ -19,8 +19,11 @@ struct AnswerStream {
     release(characters.append(bytes), isEnd: false)
   }
 
-  /// What was still held back when the answer ended.
-  mutating func finish() -> String { release(characters.finish(), isEnd: true) }
+  /// What was still held back when the answer ended. Of an answer that was cut, the beginning of a character is dropped:
+  /// the rest of it would have come.
+  mutating func finish(isCut: Bool = false) -> String {
+    release(isCut ? "" : characters.finish(), isEnd: true)
+  }
 
   private mutating func release(_ text: String, isEnd: Bool) -> String {
     guard !isStopped else { return "" }

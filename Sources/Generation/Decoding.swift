@@ -64,7 +64,7 @@ struct Decoding {
 
   /// Ends the answer and returns the text that was still held back.
   mutating func end(_ reason: Finish) -> String {
-    let rest = stream.finish()
+    let rest = stream.finish(isCut: reason != .end && reason != .stop)
     finish = stream.isStopped ? .stop : reason
     answer.finish = finish ?? reason
     answer.text += rest

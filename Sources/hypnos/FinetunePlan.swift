@@ -1,6 +1,7 @@
 // Everything that is decided before a run begins: data read, stages, the adapter to begin with, and what makes the
 // run the run it is. A dry run, an exported job and a real run all start from it.
 import CSystem
+import Compute
 import Console
 import Generation
 import Model
@@ -75,8 +76,21 @@ struct FinetunePlan {
   /// What training takes at most when nobody says otherwise, but for bases whose least is more.
   static let usualMemory = 3 << 30
 
-  /// The engine, with what `memoryLimit`, or the usual, leaves after the optimizer and the best adapter.
+  /// The engine, with what `memoryLimit`, or the usual, leaves after the optimizer and the best adapter. Says when that is
+  /// more than the machine has left.
   func makeEngine(threads: Int, memoryLimit: Int?) throws -> GradientEngine {
+    let left = SystemMemory.available
+    let engine = try engineWithin(memoryLimit, threads: threads)
+    let needed = engine.memoryNeeded + optimizerBytes
+    if needed > left {
+      Output.complain(
+        "training takes \(Figure.bytes(needed)) of memory, and \(Figure.bytes(left)) are left: the system may end it; "
+          + "a smaller --memory or a shorter --sequence-length takes less")
+    }
+    return engine
+  }
+
+  private func engineWithin(_ memoryLimit: Int?, threads: Int) throws -> GradientEngine {
     func engine(limit: Int) throws(GradientError) -> GradientEngine {
       try GradientEngine(
         checkpoint: checkpoint, adapter: adapter, dropout: dropout, sequenceLength: settings.sequenceLength,

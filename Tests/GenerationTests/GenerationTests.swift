@@ -124,6 +124,18 @@ import Testing
     #expect(stream.finish() == "")
   }
 
+  @Test func halfACharacterIsDroppedOnlyWhenTheAnswerWasCut() {
+    let half = Array("a麻".utf8)[0..<3]
+    for (isCut, rest) in [(true, ""), (false, "\u{FFFD}")] {
+      var stream = AnswerStream(stops: [])
+      #expect(stream.append(half) == "a")
+      #expect(stream.finish(isCut: isCut) == rest)
+    }
+    var held = AnswerStream(stops: ["END"])
+    #expect(held.append(Array("the EN".utf8)[...] + half.suffix(2)) == "the ")
+    #expect(held.finish(isCut: true) == "EN")
+  }
+
   @Test func stopStringsAreHeldBackAndCutOff() {
     var stream = AnswerStream(stops: ["END", "Enough"])
     #expect(stream.append(Array("dose E".utf8)[...]) == "dose ")
