@@ -136,7 +136,9 @@ struct FinetuneTrainingOptions: ParsableArguments {
   @Option(help: "The norm beyond which gradients are scaled down; 0 for none.")
   var clip = 1.0
 
-  @Option(help: "Steps between two looks at the held-out loss (default: four looks an epoch).")
+  @Option(
+    help: "Steps of an epoch between two looks at the held-out loss; its end is one too (default: four looks an epoch)."
+  )
   var evaluateEvery: Int?
 
   @Option(help: "End a stage after so many looks without gain; 0 to go on.")

@@ -51,9 +51,10 @@ struct FinetunePlan {
     options.seed = settings.seed
     let outputs = [command.out, command.report].compactMap(\.self)
     options.leftOut = outputs + outputs.map { $0 + FinetuneRun.folderSuffix }
-    let datasets = try arguments.map {
-      try Dataset(reading: $0.paths, maker: maker, options: options, isCancelled: hypnos_interrupted)
-    }
+    let datasets = try Dataset.parted(
+      arguments.map {
+        try Dataset(reading: $0.paths, maker: maker, options: options, isCancelled: hypnos_interrupted)
+      })
     self.datasets = datasets
     stages = arguments.indices.map { index in
       TrainingStage(

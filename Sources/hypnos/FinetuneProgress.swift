@@ -62,7 +62,8 @@ final class FinetuneProgress {
     guard now - shownAt >= FinetuneProgress.refreshInterval else { return }
     shownAt = now
     let columns = Int(hypnos_terminal_columns(STDERR_FILENO))
-    let line = clipped(terminalSafe(meter.line(now: now)), toColumns: max(20, columns > 0 ? columns : 80) - 1)
+    let width = max(20, columns > 0 ? columns : 80) - 1
+    let line = clipped(terminalSafe(meter.line(now: now, width: width)), toColumns: width)
     // Back to the line's beginning, the text, and what is left of the line before erased.
     Output.complain("\r\(line)\u{1B}[K", prefix: "", end: "")
     isShown = true

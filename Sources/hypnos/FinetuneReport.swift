@@ -68,7 +68,13 @@ struct FinetuneReport {
     let session = Session(model: model, context: longest + FinetuneReport.answerLimit + 1)
     let generator = Generator(session: session, options: options)
     return try questions.map { question in
-      try generator.answer(question.prompt, isCancelled: hypnos_interrupted) { _ in }.text
+      let answer = try generator.answer(question.prompt, isCancelled: hypnos_interrupted) { _ in }
+      guard answer.finish != .interrupted else {
+        throw Failure(
+          "stopped; the adapter is written, the report is not: the same command with --resume --force writes it",
+          code: 130)
+      }
+      return answer.text
     }
   }
 }

@@ -30,6 +30,9 @@ struct FinetuneRun {
       throw Failure("\(out): is a file; an adapter is a folder of PEFT's, or a file whose name ends in .gguf")
     }
     for path in outputs {
+      if path.hasSuffix(".gguf") || path != out, stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+        throw Failure("\(path): is a folder; give a file another name")
+      }
       try OutputPlace.checkFolder(of: path, made: out)
       // A run that goes on was allowed to replace it when it began.
       if command.resume, path == out { continue }
@@ -107,8 +110,10 @@ struct FinetuneRun {
       throw Failure("\(divergence)")
     case .finished:
       try write(run, plan, in: folder)
-      try Output.write(summary(run, plan))
+      let told = Result { try Output.write(summary(run, plan)) }
+      // A report that was asked for is written even where nobody reads the summary.
       if let report = command.report { try FinetuneReport(plan, run.progress, command).write(to: report, adapter: out) }
+      try told.get()
     }
   }
 
@@ -134,8 +139,8 @@ struct FinetuneRun {
     if let first = progress.evaluations.first(where: { $0.stage == progress.stage }), let best = progress.best {
       lines.append(
         best.step == first.step
-          ? "The held-out loss never fell below \(Figure.loss(first.loss)), where it began: the adapter teaches nothing "
-            + "new. Look at the data with --dry-run, or train with another --rate."
+          ? "The held-out loss never fell below \(Figure.loss(first.loss)), where it began:\(stage.isEmpty ? " the adapter" : stage) "
+            + "teaches nothing new. Look at the data with --dry-run, or train with another --rate."
           : "Held-out loss \(Figure.loss(first.loss)) before\(stage), \(Figure.loss(best.loss)) after (perplexity "
             + "\(Figure.perplexity(first.loss)) and \(Figure.perplexity(best.loss))); kept is step \(best.step).")
     } else if let change = progress.lossChange, change.last > change.first + 0.5 {
@@ -190,6 +195,9 @@ struct FinetuneRun {
   private static func confirms(_ question: String) -> Bool {
     guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else { return false }
     Output.complain("\(question) [y/N] ", prefix: "", end: "")
+    // A signal does not end reading, so that it is waited for beside it.
+    var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+    while poll(&input, 1, 200) <= 0 { guard !hypnos_interrupted() else { return false } }
     return readLine().map { ["y", "yes"].contains($0.lowercased()) } ?? false
   }
 }

@@ -198,6 +198,37 @@ import Text
     #expect(try dataset().heldOut.isEmpty)
   }
 
+  @Test func whatOneStageMeasuresOnNoOtherTrainsOn() throws {
+    let rows = (0..<12).map { pair("Q \($0)", "answer \($0)") }
+    let ward = try dataset([folder.write("ward.jsonl", rows[6...].joined(separator: "\n"))]) {
+      $0.heldOut = .fraction(0.1)
+    }
+    let all = try dataset([folder.write("all.jsonl", rows.joined(separator: "\n"))])
+    let parted = try Dataset.parted([all, ward])
+    #expect(all.training.count == 12 && ward.heldOut.count == 1)
+    #expect(parted[0].training == all.training.filter { $0.tokens != ward.heldOut[0].tokens })
+    #expect(parted[0].report.heldOutElsewhere == 1 && parted[0].report.training.examples == 11)
+    #expect(parted[1].training == ward.training && parted[1].heldOut == ward.heldOut)
+    let refused = try rows[6...].filter { row in
+      let single = try dataset([folder.write("single.jsonl", row)])
+      do {
+        _ = try Dataset.parted([single, ward])
+        return false
+      } catch DataError.nothing {
+        return true
+      }
+    }
+    #expect(refused.count == 1)
+  }
+
+  @Test func namesThatAreNoTextAreToldOf() throws {
+    try folder.write("notes/good.jsonl", pair("Q", "A"))
+    let name = Array((folder.path + "/notes/").utf8CString.dropLast()) + [-62, -23, 46, 116, 120, 116, 0]
+    let file = try #require(fopen(name, "w"))
+    fclose(file)
+    #expect { try dataset([folder.path + "/notes"]) } throws: { "\($0)".contains("not UTF-8") }
+  }
+
   @Test func itCanBeInterrupted() throws {
     try folder.write("few.jsonl", pair("Q", "A"))
     #expect(throws: DataError.interrupted) {

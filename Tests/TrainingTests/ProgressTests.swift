@@ -27,6 +27,12 @@ import Text
     #expect(
       meter.line(now: 110)
         == "general step 8/40 · loss 2.2500, mean 2.5000 · held out 2.5000 · 200 tokens/s · 1 min 0 s left")
+    // A terminal of 80 columns shows the time left all the same.
+    #expect(
+      meter.line(now: 110, width: 85)
+        == "general step 8/40 · loss 2.2500 · held out 2.5000 · 200 tokens/s · 1 min 0 s left")
+    #expect(
+      meter.line(now: 110, width: 79) == "step 8/40 · loss 2.2500 · held out 2.5000 · 200 tokens/s · 1 min 0 s left")
     // A new stage knows nothing of the last one's losses.
     meter.note(
       .stage(StageStart(name: "specific", index: 1, count: 2, steps: 9, stepsPerEpoch: 3, done: 0, heldOutSequences: 0))

@@ -139,18 +139,40 @@ import Testing
     #expect(divergence.description.contains("lower --rate"))
   }
 
-  @Test func aLossThatExplodesStopsWithWhatWasSaved() throws {
-    let folder = try TemporaryFolder()
+  /// A run that learns for 25 steps and then climbs, saved after every `interval` steps, on a clock that counts steps.
+  private func explosion(interval: Double, in path: String) throws -> (Divergence, ToyObjective, RunFolder) {
     let objective = ToyObjective()
-    objective.direction = -1
-    let stage = ToyRun.stage(epochs: 1000, rate: 0.2, heldOut: 0)
-    let saving = ToyRun.saving(try RunFolder(path: folder.path + "/run"))
-    let run = TrainingRun(objective, stages: [stage], settings: ToyRun.settings, saving: saving)
-    guard case .diverged(let divergence) = try run.run() else { return #expect(Bool(false)) }
+    let saving = ToyRun.saving(try RunFolder(path: path), interval: interval)
+    var steps = 0.0
+    let run = TrainingRun(
+      objective, stages: [ToyRun.stage(epochs: 1000, rate: 0.2, heldOut: 0)], settings: ToyRun.settings, saving: saving,
+      now: { steps })
+    let outcome = try run.run(report: {
+      guard case .step(let step) = $0 else { return }
+      steps += 1
+      if step.step == 25 { objective.direction = -1 }
+    })
+    guard case .diverged(let divergence) = outcome else { throw StillRunning() }
+    return (divergence, objective, saving.folder)
+  }
+
+  private struct StillRunning: Error {}
+
+  @Test func aLossThatExplodesStopsWithWhatWasSavedBeforeItClimbed() throws {
+    let folder = try TemporaryFolder()
+    let (divergence, objective, states) = try explosion(interval: 20, in: folder.path + "/run")
     guard case .exploded(let from, let to) = divergence.sign else { return #expect(Bool(false)) }
     #expect(to > 1.5 * from + 1)
-    #expect(divergence.kept == .saved(step: divergence.step - 1))
-    #expect(objective.parameters.values == (try saving.folder.load().kept.state.parameters))
+    #expect(divergence.kept == .saved(step: 20))
+    let kept = try #require(states.states().first { $0.state.progress.totalSteps == 20 })
+    #expect(objective.parameters.values == kept.state.parameters)
+  }
+
+  @Test func whereAllThatWasSavedIsSpoiltNothingIsKept() throws {
+    let folder = try TemporaryFolder()
+    let (divergence, _, states) = try explosion(interval: 0, in: folder.path + "/run")
+    #expect(try states.states().map(\.state.progress.totalSteps) == [divergence.step - 1, divergence.step - 2])
+    #expect(divergence.kept == .initial)
   }
 
   @Test func ordinaryLossesDoNotExplode() {

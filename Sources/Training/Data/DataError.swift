@@ -5,6 +5,8 @@ import Common
 public enum DataError: Error, Equatable, CustomStringConvertible {
   /// A path that was named cannot be opened; an errno.
   case unreadable(path: String, code: Int32)
+  /// The name of something in a folder is not UTF-8, as after unpacking an archive of another system; what it looks like.
+  case name(path: String)
   /// Rows or files cannot be trained on, and were not to be skipped.
   case problems(DataReport)
   /// No file holds an example to train on; what became of them.
@@ -22,6 +24,9 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .unreadable(let path, let code): return "\(path): cannot be read: \(systemMessage(code))"
+    case .name(let path):
+      return
+        "\(path): the name is not UTF-8, so that it cannot be read; rename it, for example with convmv -f gbk -t utf8"
     case .problems(let report):
       return DataError.heading(of: report) + "\n" + report.problemLines.joined(separator: "\n")
     case .nothing(let paths, let report):

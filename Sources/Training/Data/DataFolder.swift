@@ -6,7 +6,8 @@ import Glibc
 package enum DataFolder {
   /// The files at `paths`, folders taken with all below them, sorted by name within each folder. Hidden entries of
   /// folders are left out. Each file comes once, however many names or links lead to it, so links may run in circles.
-  /// What is at `leftOut` is not looked at in folders. Throws `unreadable` for what cannot be looked at.
+  /// What is at `leftOut` is not looked at in folders. Throws `unreadable` for what cannot be looked at,
+  /// `name` for what cannot be named.
   package static func files(at paths: [String], leaving leftOut: [String] = []) throws(DataError) -> [String] {
     var files: [String] = []
     var visited: Set<FileIdentity> = []
@@ -44,7 +45,12 @@ package enum DataFolder {
     case GLOB_NOMATCH: return []
     default: throw .unreadable(path: folder, code: errno == 0 ? EIO : errno)
     }
-    let paths = (0..<Int(matches.gl_pathc)).compactMap { matches.gl_pathv[$0].map { String(cString: $0) } }
+    var paths: [String] = []
+    for index in 0..<Int(matches.gl_pathc) {
+      guard let match = matches.gl_pathv[index] else { continue }
+      guard let path = String(validatingCString: match) else { throw .name(path: String(cString: match)) }
+      paths.append(path)
+    }
     return paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 }

@@ -145,6 +145,8 @@ public struct DataReport: Sendable, Equatable {
   public internal(set) var problems: [DataProblem] = []
   /// How many problems there are.
   public internal(set) var problemCount = 0
+  /// Examples not trained on because another stage of the run measures on them.
+  public internal(set) var heldOutElsewhere = 0
   /// What is trained on.
   public internal(set) var training = ExampleCounts([])
   /// What is measured on.
@@ -157,6 +159,7 @@ public struct DataReport: Sendable, Equatable {
       lines.append("left out \(problemCount) that cannot be trained on:")
       lines += problemLines.map { "  \($0)" }
     }
+    if heldOutElsewhere > 0 { lines.append("left out \(heldOutElsewhere) that another stage measures on") }
     lines.append("to train on: \(training.line)")
     lines.append(heldOut.examples > 0 ? "held out: \(heldOut.line)" : "held out: nothing")
     return lines
@@ -176,7 +179,8 @@ public struct DataReport: Sendable, Equatable {
   public var json: JSONValue {
     [
       "files": .array(files.map(\.json)), "training": training.json, "held_out": heldOut.json,
-      "problem_count": .integer(problemCount), "problems": .array(problems.map { .string($0.description) }),
+      "held_out_elsewhere": .integer(heldOutElsewhere), "problem_count": .integer(problemCount),
+      "problems": .array(problems.map { .string($0.description) }),
     ]
   }
 }

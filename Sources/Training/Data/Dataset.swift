@@ -56,6 +56,28 @@ public struct Dataset: Sendable {
     self.heldOut = heldOut
     self.report = report
   }
+
+  /// `stages`, those of one run, each without the training examples that another one measures on: what is held out is
+  /// seen in none. Throws `nothing` where a stage has no example left.
+  public static func parted(_ stages: [Dataset]) throws(DataError) -> [Dataset] {
+    let heldOut = Set(stages.flatMap { $0.heldOut.map(\.tokens) })
+    var parted: [Dataset] = []
+    for stage in stages {
+      let training = stage.training.filter { !heldOut.contains($0.tokens) }
+      var report = stage.report
+      report.heldOutElsewhere = stage.training.count - training.count
+      report.training = ExampleCounts(training)
+      guard !training.isEmpty else { throw .nothing(paths: report.files.map(\.path), report) }
+      parted.append(Dataset(training: training, heldOut: stage.heldOut, report: report))
+    }
+    return parted
+  }
+
+  private init(training: [TrainingExample], heldOut: [TrainingExample], report: DataReport) {
+    self.training = training
+    self.heldOut = heldOut
+    self.report = report
+  }
 }
 
 /// Reads files into examples and counts what becomes of them.

@@ -73,6 +73,11 @@ public final class RunFolder {
     throw .allDamaged(folder: path, reasons: damaged.map(\.description))
   }
 
+  /// The states that can be read, the newest first.
+  func states() throws(RunError) -> [KeptState] {
+    try generations().reversed().compactMap { number in try? StateFile.read(file(number)) }
+  }
+
   /// Makes `kept` the newest state and keeps the one before it. Where the disk has no room for three, the older of the
   /// two before is given up for it. When this throws, the newest is as it was.
   public func save(_ kept: KeptState) throws(RunError) {

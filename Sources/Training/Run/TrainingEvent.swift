@@ -102,7 +102,7 @@ public struct Divergence: Sendable, Equatable, CustomStringConvertible {
       switch kept {
       case .best(let step): "kept is the adapter of the best held-out loss, from step \(step)"
       case .saved(let step): "kept is the adapter as last saved, at step \(step)"
-      case .initial: "nothing was learnt before"
+      case .initial: "nothing good is kept from before"
       }
     return "step \(step): training failed: \(what); \(rest). Try a lower --rate (a third of it), a smaller --clip, or "
       + "a longer --warm-up, and look at the data with --dry-run"

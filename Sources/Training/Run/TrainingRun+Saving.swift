@@ -61,16 +61,35 @@ extension TrainingRun {
   }
 
   /// Gives the objective the last parameters that are known to be good, after training has failed, and says which
-  /// they are. Nothing is written: the states on disk are from before.
-  func keepLastGood() throws(RunError) -> Divergence.Kept {
-    if let bestParameters, let best = progress.best, best.step > 0 {
+  /// they are: the best by the held-out loss, also where that is how the run began, or else the last saved ones that
+  /// were not spoilt yet. Nothing is written: the states on disk are from before.
+  func keepLastGood(after sign: Divergence.Sign) throws(RunError) -> Divergence.Kept {
+    if let bestParameters, let best = progress.best {
       objective.parameters.values = bestParameters
-      return .best(step: best.step)
+      return best.step > 0 ? .best(step: best.step) : .initial
     }
     guard let saving else { return .initial }
-    let saved = try saving.folder.load().kept.state
+    let states = try saving.folder.states().map(\.state)
+    guard let saved = states.first(where: { !isSpoilt($0, sign) }), saved.progress.totalSteps > 0 else {
+      return .initial
+    }
     objective.parameters.values = saved.parameters
-    return saved.progress.totalSteps > 0 ? .saved(step: saved.progress.totalSteps) : .initial
+    return .saved(step: saved.progress.totalSteps)
+  }
+
+  /// Whether the step after `state` found a loss well above the lowest mean before it: a fifth, and half a nat. That a
+  /// run has failed, of which `sign` tells, is seen later, when the mean has climbed.
+  private func isSpoilt(_ state: TrainingState, _ sign: Divergence.Sign) -> Bool {
+    let (start, done) = (state.progress.stageStarts.last ?? 0, state.progress.totalSteps)
+    guard start < done else { return false }
+    guard done < progress.losses.count else { return sign != .notFinite }
+    var monitor = LossMonitor(evenGuess: objective.evenGuess)
+    var lowest = Double.infinity
+    for loss in progress.losses[start..<done] {
+      monitor.add(loss)
+      lowest = min(lowest, monitor.smoothed)
+    }
+    return progress.losses[done] > 1.2 * lowest + 0.5
   }
 }
 

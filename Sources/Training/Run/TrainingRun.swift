@@ -59,7 +59,7 @@ public final class TrainingRun<Objective: TrainingObjective> {
       try save(report)
       return .interrupted(step: progress.totalSteps)
     } catch let failure as Failed {
-      return .diverged(Divergence(sign: failure.sign, step: failure.step, kept: try keepLastGood()))
+      return .diverged(Divergence(sign: failure.sign, step: failure.step, kept: try keepLastGood(after: failure.sign)))
     }
     do throws(RunError) { try save(report) } catch { report(.notSaved(error)) }
     return .finished
