@@ -99,7 +99,7 @@ struct FinetuneAdapterOptions: ParsableArguments {
   }
 
   func projections() throws(Failure) -> [Projection] {
-    guard let targets else { return Projection.allCases }
+    guard let targets, targets != "all" else { return Projection.allCases }
     var chosen: [Projection] = []
     for name in targets.split(separator: ",", omittingEmptySubsequences: false) {
       let named = Projection.allCases.first { $0.moduleName == name || $0.moduleName == name + "_proj" }
