@@ -68,6 +68,15 @@ import Text
     #expect(dataset.heldOutQuestions(limit: 2, tokenizer: tokenizer).count == 2)
   }
 
+  @Test func aQuestionWhoseRowHasChangedIsLeftOut() throws {
+    let folder = try TemporaryFolder()
+    let (dataset, tokenizer) = try report(folder)
+    let rows = (0..<9).map { #"{"question": "Question \#($0 == 0 ? "new" : "\($0 - 1)")?", "answer": "Moved."}"# }
+    try folder.write("rows.jsonl", rows.joined(separator: "\n"))
+    let questions = dataset.heldOutQuestions(limit: 100, tokenizer: tokenizer)
+    #expect(questions.map(\.question) == ["Once "])
+  }
+
   @Test func theRecordHoldsCountsAndNoText() throws {
     let folder = try TemporaryFolder()
     let (dataset, _) = try report(folder)

@@ -12,7 +12,8 @@ public struct HeldOutQuestion: Sendable, Equatable {
 }
 
 extension Dataset {
-  /// At most `limit` held-out dialogues and completions, spread over them; their files are read again.
+  /// At most `limit` held-out dialogues and completions, spread over them; their files are read again. One whose row has
+  /// changed since is left out.
   public func heldOutQuestions(limit: Int, tokenizer: Tokenizer) -> [HeldOutQuestion] {
     // Targets at the front are a note's; of a dialogue that became several examples the first holds its first answer.
     var sources: Set<TrainingExample.Source> = []
@@ -26,14 +27,19 @@ extension Dataset {
         questions[.init(file: index, line: line ?? 1)] = row.content.firstQuestion
       }
     }
+    func words(_ text: String) -> String { text.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
     return chosen.compactMap { example in
       guard let question = questions[example.source], let start = example.lossMask.firstIndex(of: true) else {
         return nil
       }
+      let prompt = Array(example.tokens[..<start])
+      let asked = String(decoding: tokenizer.decode(prompt, special: false), as: UTF8.self)
+      // Templates may change white space.
+      guard words(asked).contains(words(question)) else { return nil }
       let end = example.lossMask[start...].firstIndex(of: false) ?? example.tokens.count
       let expected = String(
         decoding: tokenizer.decode(Array(example.tokens[start..<end]), special: false), as: UTF8.self)
-      return HeldOutQuestion(question: question, expected: expected, prompt: Array(example.tokens[..<start]))
+      return HeldOutQuestion(question: question, expected: expected, prompt: prompt)
     }
   }
 }
