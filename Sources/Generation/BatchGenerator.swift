@@ -49,8 +49,6 @@ public final class BatchGenerator {
   private let options: GenerationOptions
   private let limit: BatchLimit
   private let prefixCache: PrefixCache?
-  /// Whether the first prompt was kept in the prefix cache, or found not worth it.
-  private var hasRemembered = false
   /// Positions that came from there.
   private var recalled = 0
   private var waiting: [(ticket: Int, prompt: [Int32], options: GenerationOptions)] = []
@@ -145,8 +143,7 @@ public final class BatchGenerator {
 
   /// Keeps the first prompt in the prefix cache, unless most of it came from there.
   private func remember(_ sequence: BatchSequence) {
-    guard let prefixCache, !hasRemembered else { return }
-    hasRemembered = true
+    guard let prefixCache, sequence.ticket == 1 else { return }
     guard sequence.tokens.starts(with: sequence.prompt) else { return }
     guard sequence.prompt.count >= recalled + PrefixCache.leastTokens else { return }
     prefixCache.keep(sequence.prompt, model: model, from: sequence.store)

@@ -1,6 +1,7 @@
 // Telling apart checkpoints that differ in their weights alone, such as two trainings of one model.
 import Crypto
 import GGUF
+import Glibc
 
 extension Checkpoint {
   /// Bytes of each tensor that `contentFingerprint` reads.
@@ -18,6 +19,16 @@ extension Checkpoint {
       hash.update(data: file.files[tensor.fileIndex].bytes(at: start, length: length) ?? [])
     }
     return Checkpoint.hexadecimal(hash.finalize())
+  }
+
+  /// The size of each file and when it was last changed. What must not outlive a change that `contentFingerprint` does
+  /// not look at, such as one of single rows or a damaged copy, is kept under both.
+  public var fileTimes: String {
+    partPaths.map { path in
+      var status = stat()
+      guard stat(path, &status) == 0 else { return " unknown" }
+      return " \(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+    }.joined()
   }
 
   /// Bytes as hexadecimal digits, two each.

@@ -13,6 +13,10 @@ public struct PrefixCache {
   static let leastTokens = 64
   /// Files are called by this, the key, and the tokens; nothing else in the folder is touched.
   private static let namePrefix = "hypnos-prefix-"
+  /// What the names of files end with that are complete; others are being written.
+  private static let nameSuffix = ".kv"
+  /// Seconds after which a file that is not complete was left behind by a program that was killed.
+  private static let abandonedAfter = 3600
   /// The most entries of the folder that are looked at.
   private static let entryLimit = 1 << 16
 
@@ -34,7 +38,7 @@ public struct PrefixCache {
   func restore(_ prefix: [Int32], model: Transformer, into store: KeyValueStore) -> Int {
     let key = key(model, store)
     var best: (count: Int, reader: PrefixFileReader)?
-    for name in names(startingWith: namePrefix(of: key)) {
+    for name in names(startingWith: namePrefix(of: key)) where name.hasSuffix(PrefixCache.nameSuffix) {
       attempt { () throws(PrefixCacheError) in
         let reader = try PrefixFileReader(path: folder + "/" + name, key: key, store: store)
         let common = zip(reader.file.tokens, prefix).prefix { $0 == $1 }.count
@@ -57,7 +61,7 @@ public struct PrefixCache {
       guard PrefixCache.make(folder) else { throw .system(path: folder, action: "created", code: errno) }
       makeRoom(for: bytes)
       do throws(GGUFWriterError) {
-        try file.write(store, to: "\(folder)/\(namePrefix(of: key))\(digest).kv")
+        try file.write(store, to: "\(folder)/\(namePrefix(of: key))\(digest)\(PrefixCache.nameSuffix)")
       } catch {
         throw .notWritten(error)
       }
@@ -73,13 +77,18 @@ public struct PrefixCache {
     return mkdir(folder, 0o700) == 0 || errno == EEXIST
   }
 
-  /// Removes the files that were not used for longest until `bytes` more fit the limit.
+  /// Removes what killed programs left behind, and the files that were not used for longest until `bytes` more fit the
+  /// limit.
   private func makeRoom(for bytes: Int) {
     var files: [(path: String, bytes: Int, used: Int)] = []
     for name in names(startingWith: PrefixCache.namePrefix) {
       let path = folder + "/" + name
       var status = stat()
       guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
+      let age = time(nil) - status.st_mtim.tv_sec
+      guard name.hasSuffix(PrefixCache.nameSuffix) || age < PrefixCache.abandonedAfter || unlink(path) != 0 else {
+        continue
+      }
       files.append((path, Int(status.st_size), Int(status.st_mtim.tv_sec)))
     }
     var total = files.reduce(bytes) { $0 + $1.bytes }
@@ -90,7 +99,8 @@ public struct PrefixCache {
 
   private func key(_ model: Transformer, _ store: KeyValueStore) -> PrefixKey {
     PrefixKey(
-      checkpoint: model.checkpoint.contentFingerprint, adapters: model.adapters.map(\.fingerprint), store: store)
+      checkpoint: model.checkpoint.contentFingerprint + model.checkpoint.fileTimes,
+      adapters: model.adapters.map(\.fingerprint), store: store)
   }
 
   /// What the names of all files under `key` begin with: other models' files are not even opened.

@@ -16,6 +16,8 @@ public enum PrefixCacheError: Error, Sendable, CustomStringConvertible {
   case wrongSize(path: String, found: Int, expected: Int)
   /// The data from byte `offset` on were altered.
   case alteredData(path: String, offset: Int)
+  /// There is no memory for what it holds.
+  case noMemory(path: String)
   /// A new file could not be written.
   case notWritten(GGUFWriterError)
   /// A prompt's cache is larger than the folder may become.
@@ -32,6 +34,7 @@ public enum PrefixCacheError: Error, Sendable, CustomStringConvertible {
     case .wrongSize(let path, let found, let expected):
       return refused(path, "it has \(found) bytes where its header tells of \(expected)")
     case .alteredData(let path, let offset): return refused(path, "its data were altered behind byte \(offset)")
+    case .noMemory(let path): return "prefix cache: \(path): there is no memory for it"
     case .notWritten(let error): return "prefix cache: \(error)"
     case .tooLarge(let folder, let bytes, let limit):
       return "prefix cache: \(folder): the beginning of the prompt takes \(megabytes(bytes)), and the folder may have "

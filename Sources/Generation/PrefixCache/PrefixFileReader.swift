@@ -44,7 +44,7 @@ struct PrefixFileReader {
       for piece in store.pieces(chunk: chunk, end: file.tokens.count) {
         let bytes = try input.read(piece.byteCount)
         hash.update(data: bytes)
-        _ = store.restore(piece, from: bytes)
+        guard store.restore(piece, from: bytes) else { throw .noMemory(path: path) }
       }
       digest = Array(hash.finalize())
       guard try input.read(PrefixFile.digestLength) == digest else { throw .alteredData(path: path, offset: start) }
