@@ -49,6 +49,8 @@ public final class BatchGenerator {
   private let options: GenerationOptions
   private let limit: BatchLimit
   private let prefixCache: PrefixCache?
+  /// The first prompt that is long enough to be kept in the prefix cache.
+  private var remembered: Int?
   /// Positions that came from there.
   private var recalled = 0
   private var waiting: [(ticket: Int, prompt: [Int32], options: GenerationOptions)] = []
@@ -81,6 +83,7 @@ public final class BatchGenerator {
     precondition(!prompt.isEmpty, "a prompt has a token")
     try ContextExceeded.check(prompt: prompt.count, context: context)
     tickets += 1
+    if remembered == nil, prompt.count >= PrefixCache.leastTokens { remembered = tickets }
     waiting.append((tickets, prompt, options ?? self.options))
     return tickets
   }
@@ -141,9 +144,9 @@ public final class BatchGenerator {
     return model.cacheBytes(positions: positions) <= limit.cacheBytes
   }
 
-  /// Keeps the first prompt in the prefix cache, unless most of it came from there.
+  /// Keeps the first prompt of some length in the prefix cache, unless most of it came from there.
   private func remember(_ sequence: BatchSequence) {
-    guard let prefixCache, sequence.ticket == 1 else { return }
+    guard let prefixCache, sequence.ticket == remembered else { return }
     guard sequence.tokens.starts(with: sequence.prompt) else { return }
     guard sequence.prompt.count >= recalled + PrefixCache.leastTokens else { return }
     prefixCache.keep(sequence.prompt, model: model, from: sequence.store)

@@ -79,6 +79,39 @@ import Testing
     #expect(reported.isEmpty)
   }
 
+  @Test func theFirstPromptIsKeptWhicheverEndsFirst() throws {
+    let model = try TinyModel.open()
+    let document = TinyModel.prompt(200)
+    var (long, short) = (GenerationOptions(), GenerationOptions())
+    (long.maxTokens, short.maxTokens) = (12, 1)
+    let cache = PrefixCache(folder: folder, byteLimit: 1 << 30) { [unowned self] in reported.append($0) }
+    let batch = BatchGenerator(
+      model: model, context: 512, options: long, limit: BatchLimit(sequences: 3), prefixCache: cache)
+    for prompt in [TinyModel.prompt(9, seed: 1), document, TinyModel.prompt(80, seed: 2)] {
+      _ = try batch.submit(prompt, options: prompt == document ? long : short)
+    }
+    var ended: [Int] = []
+    while !batch.isIdle { ended += batch.step().map(\.ticket) }
+    #expect(ended.last == 2)
+    #expect(try files().count == 1)
+    #expect(try answer(document, try session(model)).reusedTokens == 199)
+    #expect(reported.isEmpty)
+  }
+
+  @Test func whatIsBeingWrittenIsNotReadAndWhatWasAbandonedGoes() throws {
+    let model = try TinyModel.open()
+    _ = try answer(TinyModel.prompt(100), try session(model))
+    let kept = try files()[0]
+    let (fresh, old) = (kept + ".aBcDeF", kept + ".GhIjKl")
+    for path in [fresh, old] { try Data("HY".utf8).write(to: URL(fileURLWithPath: path)) }
+    let longAgo = Date(timeIntervalSinceNow: -7200)
+    try FileManager.default.setAttributes([.modificationDate: longAgo], ofItemAtPath: old)
+    #expect(try answer(TinyModel.prompt(100), try session(model)).reusedTokens == 99)
+    _ = try answer(TinyModel.prompt(200, seed: 7), try session(model))
+    #expect(try files().count == 3 && files().contains(fresh) && !files().contains(old))
+    #expect(reported.isEmpty)
+  }
+
   @Test func whatIsCommonIsReused() throws {
     let model = try TinyModel.open()
     let document = TinyModel.prompt(290)
