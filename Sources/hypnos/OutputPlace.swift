@@ -18,9 +18,13 @@ struct OutputPlace: Equatable {
     }
   }
 
-  /// Refuses `outputs` that are one another, or one of the `inputs`, whatever was said about replacing.
+  /// Refuses `outputs` that are devices or pipes, one another, or one of the `inputs`, whatever was said about replacing.
   static func check(_ outputs: [String], inputs: [(path: String, what: String)]) throws(Failure) {
     for (index, output) in outputs.enumerated() {
+      var status = stat()
+      if stat(output, &status) == 0, ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) {
+        throw Failure("\(output): is a device or a pipe, which would be lost; name a file")
+      }
       guard let place = OutputPlace(output) else { continue }
       if let input = inputs.first(where: { OutputPlace($0.path) == place }) {
         throw Failure("\(output): is \(input.what), which would be lost; give the output another name")

@@ -142,6 +142,7 @@ import Testing
     (#"{"peft_type": "LOHA", "r": 1, "lora_alpha": 2}"#, "LOHA"),
     (#"{"peft_type": "LORA", "r": 1, "lora_alpha": 2, "use_dora": true}"#, "use_dora"),
     (#"{"peft_type": "LORA", "r": 1, "lora_alpha": 2, "bias": "all"}"#, "bias"),
+    (#"{"peft_type": "LORA", "r": 1, "lora_alpha": 2, "init_lora_weights": "pissa_niter_4"}"#, "pissa"),
     (#"{"peft_type": "LORA", "r": 1, "lora_alpha": 2, "modules_to_save": ["lm_head"]}"#, "modules_to_save"),
     (#"{"peft_type": "LORA", "r": 1, "lora_alpha": 2, "alpha_pattern": {"q_proj": 3}}"#, "alpha_pattern"),
     (#"{"peft_type": "LORA", "r": 0, "lora_alpha": 2}"#, " r: "),

@@ -68,6 +68,12 @@ struct PEFTConfiguration {
       default: throw .unsupported(path: path, feature: "PEFT's \(name)")
       }
     }
+    // These begin with parts of the base's weights and take them from the base, which is then another one.
+    if let start = document["init_lora_weights"]?.string?.lowercased(),
+      ["pissa", "olora", "corda", "loftq", "lora_ga"].contains(where: start.hasPrefix)
+    {
+      throw .unsupported(path: path, feature: "PEFT's init_lora_weights \(start.debugDescription)")
+    }
     if let bias = document["bias"]?.string, bias != "none" {
       throw .unsupported(path: path, feature: "PEFT's bias \(bias.debugDescription)")
     }
