@@ -56,12 +56,7 @@ struct AdapterMerge: ParsableCommand {
     try OutputPlace.check(
       [out],
       inputs: checkpoint.partPaths.map { ($0, "the base") }
-        + loaded.flatMap { adapter in
-          // Of PEFT's folder, also what lies in it.
-          ["", "/adapter_model.safetensors", "/adapter_config.json"].map {
-            (adapter.path + $0, "an adapter that is merged")
-          }
-        })
+        + loaded.flatMap { Adapter.paths(at: $0.path) }.map { ($0, "an adapter that is merged") })
     let merge = try CheckpointMerge(checkpoint, adapters: loaded, format: format)
     let losses = try merge.write(to: out, threads: threads ?? Processors.physicalCores)
     let report = MergeReport(path: out, format: format, losses: losses)

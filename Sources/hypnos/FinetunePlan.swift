@@ -115,7 +115,7 @@ struct FinetunePlan {
   /// The files that the run is made from, and what else of its own must stay.
   var inputs: [(path: String, what: String)] {
     let base = checkpoint.partPaths.map { (path: $0, what: "the base") }
-    let first = initialPath.map { [(path: $0, what: "the adapter to begin with")] } ?? []
+    let first = (initialPath.map(Adapter.paths) ?? []).map { (path: $0, what: "the adapter to begin with") }
     let template = templatePath.map { [(path: $0, what: "the template")] } ?? []
     let data = datasets.flatMap(\.report.files).filter { $0.rows > 0 }.map {
       (path: $0.path, what: $0.isHeldOut ? "held out" : "trained on")

@@ -137,10 +137,11 @@ struct FinetuneRun {
     let stage = plan.stages.count > 1 ? " stage \(terminalSafe(plan.stages[progress.stage].name))" : ""
     var lines = ["\(out): written, after \(progress.totalSteps) steps in \(Figure.duration(progress.seconds))"]
     if let first = progress.evaluations.first(where: { $0.stage == progress.stage }), let best = progress.best {
+      let teacher = stage.isEmpty ? " the adapter" : stage
       lines.append(
         best.step == first.step
-          ? "The held-out loss never fell below \(Figure.loss(first.loss)), where it began:\(stage.isEmpty ? " the adapter" : stage) "
-            + "teaches nothing new. Look at the data with --dry-run, or train with another --rate."
+          ? "The held-out loss never fell below \(Figure.loss(first.loss)), where it began:\(teacher) teaches nothing "
+            + "new. Look at the data with --dry-run, or train with another --rate."
           : "Held-out loss \(Figure.loss(first.loss)) before\(stage), \(Figure.loss(best.loss)) after (perplexity "
             + "\(Figure.perplexity(first.loss)) and \(Figure.perplexity(best.loss))); kept is step \(best.step).")
     } else if let change = progress.lossChange, change.last > change.first + 0.5 {

@@ -18,6 +18,11 @@ private enum Key {
 }
 
 extension Adapter {
+  /// All that an adapter at `path` is read from: the path itself, and, if that is PEFT's folder, the files in it.
+  public static func paths(at path: String) -> [String] {
+    [path, "\(path)/\(configurationName)", "\(path)/\(tensorsName)"]
+  }
+
   /// Reads PEFT's adapter in the folder at `path`.
   ///
   /// - Parameter base: what its base is taken to be where the files do not say, as only those written here do.

@@ -33,18 +33,18 @@ public struct ProgressMeter {
   /// The present state of things in a line, at `now` on the clock. What is least needed is left out where the line
   /// would be wider than `width` characters.
   public func line(now: Double, width: Int = .max) -> String {
-    let lines = [(true, true, true), (false, true, true), (false, false, true), (false, false, false)].map {
-      line(now: now, hasMean: $0, hasDetail: $1, hasName: $2)
-    }
-    return lines.first { $0.count <= width } ?? lines[lines.count - 1]
+    let shortest = 3
+    let fitting = (0..<shortest).lazy.map { line(now: now, leavingOut: $0) }.first { $0.count <= width }
+    return fitting ?? line(now: now, leavingOut: shortest)
   }
 
-  private func line(now: Double, hasMean: Bool, hasDetail: Bool, hasName: Bool) -> String {
-    let name = stage.map { hasName && $0.count > 1 ? "\($0.name) " : "" } ?? ""
+  /// The line without the first `count` of what is least needed: the mean, what is under way, the stage's name.
+  private func line(now: Double, leavingOut count: Int) -> String {
+    let name = stage.map { count < 3 && $0.count > 1 ? "\($0.name) " : "" } ?? ""
     let done = step?.step ?? stage?.done ?? 0
     var parts = ["\(name)step \(done)/\(stage?.steps ?? 0)"]
     if let step {
-      parts.append("loss \(Figure.loss(step.loss))" + (hasMean ? ", mean \(Figure.loss(step.smoothedLoss))" : ""))
+      parts.append("loss \(Figure.loss(step.loss))" + (count < 1 ? ", mean \(Figure.loss(step.smoothedLoss))" : ""))
     }
     if let heldOut { parts.append("held out \(Figure.loss(heldOut))") }
     let seconds = now - start
@@ -53,7 +53,7 @@ public struct ProgressMeter {
       parts.append("\(Figure.fixed(speed, speed < 10 ? 1 : 0)) tokens/s")
       parts.append("\(Figure.duration(Double(step.tokensLeft) / speed)) left")
     }
-    if hasDetail, !detail.isEmpty { parts.append(detail) }
+    if count < 2, !detail.isEmpty { parts.append(detail) }
     return parts.joined(separator: " · ")
   }
 }
