@@ -25,7 +25,9 @@ extension Repl {
   private func chooseOtherSeed(after exchange: Exchange) {
     guard engine.isSampling else {
       if exchange.finish != .cancelled {
-        terminal.line("Greedy decoding gives one question one answer; /set temperature 0.7 samples.", .notice)
+        terminal.line(
+          "Greedy decoding gives the same answer unless something was changed; /set temperature 0.7 samples.",
+          .notice)
       }
       return
     }

@@ -74,8 +74,8 @@ public final class Checkpoint {
     return Checkpoint.hexadecimal(hash.finalize())
   }
 
-  /// Looks for the weight that made a computation not finite.
-  package func explainNotFinite() -> ModelError {
+  /// Looks for the weight that made a computation with `adapters` not finite.
+  package func explainNotFinite(adapters: [String] = []) -> ModelError {
     let loader = TensorLoader(file: file, kernels: kernels)
     for tensor in file.tensors {
       let rows = tensor.shape.dropFirst().reduce(1, *)
@@ -85,7 +85,7 @@ public final class Checkpoint {
         return .brokenWeight(path: path, tensor: tensor.name, offset: offset)
       }
     }
-    return .notFinite(path: path)
+    return .notFinite(path: path, adapters: adapters)
   }
 
   /// Reads every weight once and reports the first that is not finite.

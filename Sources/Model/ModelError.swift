@@ -25,8 +25,8 @@ public enum ModelError: Error, CustomStringConvertible, Sendable {
   case memory(bytes: Int)
   /// A weight that is not a number, found after a computation gave one.
   case brokenWeight(path: String, tensor: String, offset: Int)
-  /// A computation gave values that are not finite though all weights are.
-  case notFinite(path: String)
+  /// A computation gave values that are not finite though all weights are; `adapters` were in use.
+  case notFinite(path: String, adapters: [String])
 
   /// What happened, where, and what to do.
   public var description: String {
@@ -51,7 +51,11 @@ public enum ModelError: Error, CustomStringConvertible, Sendable {
     case .brokenWeight(let path, let tensor, let offset):
       return "\(path): byte \(offset): tensor \"\(tensor)\" has a scale or value that is not a finite number; "
         + "the file is damaged, fetch it again"
-    case .notFinite(let path):
+    case .notFinite(let path, let adapters):
+      guard adapters.isEmpty else {
+        return "\(adapters.joined(separator: ", ")): the computation left the range of numbers though every weight of "
+          + "the base is finite; use less of the adapter (=0.5 behind its name) or none"
+      }
       return "\(path): the computation left the range of numbers though every weight is finite; "
         + "the checkpoint cannot be used on this input"
     }

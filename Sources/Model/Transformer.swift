@@ -220,7 +220,7 @@ public final class Transformer {
       normalize(m.residual, norm, into: m.normalized, row: row)
     }
     let areFinite = engine.pool.map(count) { row in m.residual.isFinite(row: row) && logitMemory.isFinite(row: row) }
-    guard areFinite.allSatisfy({ $0 }) else { throw checkpoint.explainNotFinite() }
+    guard areFinite.allSatisfy({ $0 }) else { throw checkpoint.explainNotFinite(adapters: adapters.map(\.path)) }
     return logitMemory
   }
 }

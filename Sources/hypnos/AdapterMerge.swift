@@ -92,18 +92,23 @@ private struct MergeReport {
   }
 
   private var advice: String {
-    if whole.kept < 0.8 || whole.kept > 1.25 {
+    guard let kept = whole.kept, let relativeError = whole.relativeError else {
+      return
+        "The adapters change nothing, by their values or their scale: the checkpoint is the base in \(format.name)."
+    }
+    if kept < 0.8 || kept > 1.25 {
       return
         "Much of what the adapters learnt is lost in \(format.name): use them beside the base (--adapter), or merge "
         + "into a wider type."
     }
-    guard whole.relativeError > 3 else { return "What the adapters learnt is in the checkpoint." }
+    guard relativeError > 3 else { return "What the adapters learnt is in the checkpoint." }
     return "The change is there, but rounding has moved the weights much further than the adapters do: compare "
       + "answers before you rely on it, or merge into a wider type."
   }
 
   private static func sentence(_ loss: MergeLoss) -> String {
-    "\(percent(loss.kept)) kept, rounding \(percent(loss.relativeError))"
+    guard let kept = loss.kept, let relativeError = loss.relativeError else { return "no change" }
+    return "\(percent(kept)) kept, rounding \(percent(relativeError))"
   }
 
   private static func percent(_ part: Double) -> String {
@@ -114,7 +119,10 @@ private struct MergeReport {
   /// The report for programs.
   var json: JSONValue {
     func value(_ loss: MergeLoss) -> JSONValue {
-      ["kept": .number(loss.kept), "relative_error": .number(loss.relativeError)]
+      [
+        "kept": loss.kept.map { .number($0) } ?? .null,
+        "relative_error": loss.relativeError.map { .number($0) } ?? .null,
+      ]
     }
     return [
       "path": .string(path), "type": .string(format.name),

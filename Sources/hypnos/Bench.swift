@@ -84,7 +84,7 @@ struct Bench: ParsableCommand {
       threads: threads.values[0], cacheFormat: cacheFormat)
     let report = BenchReport(
       style: json ? .json : markdown ? .markdown : .table, checkpoint: checkpoint, repetitions: repetitions,
-      context: context, cacheFormat: cacheFormat, adapters: adapters.adapters)
+      context: context, cacheFormat: cacheFormat, adapters: adapters)
     let limits = threads.values.map { (threads: $0, limits: benchmark.limits(threads: $0)) }
     try Output.write(report.header(limits))
     for test in tests {

@@ -118,6 +118,7 @@ struct AnswerOptions: ParsableArguments {
     try check("top-p", topP, "above 0 and at most 1") { $0 > 0 && $0 <= 1 }
     try check("min-p", minP, "0 to 1") { (0...1).contains($0) }
     try check("repetition-penalty", repetitionPenalty, "1 to 10") { (1...10).contains($0) }
+    try check("seed", seed, "0 to \(Int.max)") { $0 <= Int.max }
   }
 
   /// The options for the generator.

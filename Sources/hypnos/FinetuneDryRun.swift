@@ -64,7 +64,7 @@ struct FinetuneDryRun {
       ? "; \(engine.recomputedLayers) of \(plan.checkpoint.parameters.layers) layers are recomputed to save memory" : ""
     return """
       Adapter: \(Figure.count(plan.adapter.parameterCount)) values, rank \(plan.adapter.rank)
-      Memory: \(Figure.bytes(engine.memoryNeeded + plan.optimizerBytes)), and the checkpoint's \
+      Memory: \(Figure.bytes(plan.memoryNeeded(by: engine))), and the checkpoint's \
       \(Figure.bytes(plan.checkpoint.byteCount)), which stay mapped\(recomputed)
       Disk: up to \(Figure.bytes(plan.stateBytes)) in the run's folder
 

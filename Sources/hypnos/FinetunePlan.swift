@@ -77,12 +77,15 @@ struct FinetunePlan {
   /// What training takes at most when nobody says otherwise, but for bases whose least is more.
   static let usualMemory = 3 << 30
 
+  /// What the program and its libraries take beside the training: 41 MiB at most were seen.
+  private static let programMemory = 48 << 20
+
   /// The engine, with what `memoryLimit`, or the usual, leaves after the optimizer and the best adapter. Says when that is
   /// more than the machine has left.
   func makeEngine(threads: Int, memoryLimit: Int?) throws -> GradientEngine {
     let left = SystemMemory.available
     let engine = try engineWithin(memoryLimit, threads: threads)
-    let needed = engine.memoryNeeded + optimizerBytes
+    let needed = memoryNeeded(by: engine)
     if needed > left {
       Output.complain(
         "training takes \(Figure.bytes(needed)) of memory, and \(Figure.bytes(left)) are left: the system may end it; "
@@ -98,15 +101,21 @@ struct FinetunePlan {
         threads: threads, memoryLimit: max(1, limit))
     }
     do throws(GradientError) {
-      return try engine(limit: (memoryLimit ?? FinetunePlan.usualMemory) - optimizerBytes)
+      return try engine(limit: (memoryLimit ?? FinetunePlan.usualMemory) - otherBytes)
     } catch {
-      guard memoryLimit == nil, case .memory(let needed, _, _) = error else { throw error }
+      guard case .memory(let needed, _, let length) = error else { throw error }
+      if let memoryLimit {
+        throw GradientError.memory(needed: needed + otherBytes, limit: memoryLimit, sequenceLength: length)
+      }
       return try engine(limit: needed)
     }
   }
 
-  /// Two moments and the best values, beside what the engine counts itself.
-  var optimizerBytes: Int { 3 * 4 * adapter.parameterCount }
+  /// What `engine` takes with all that training needs beside it, but for the mapped checkpoint.
+  func memoryNeeded(by engine: GradientEngine) -> Int { engine.memoryNeeded + otherBytes }
+
+  /// Two moments and the best values, and the program, beside what the engine counts itself.
+  private var otherBytes: Int { 3 * 4 * adapter.parameterCount + FinetunePlan.programMemory }
 
   /// What the run's folder holds at most: two states and a third that is being written, of values, moments and the best
   /// values.

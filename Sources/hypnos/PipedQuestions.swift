@@ -74,8 +74,9 @@ struct PipedQuestions {
     do {
       try answerer.stream(text)
       answered += 1
-    } catch let closed as ClosedPipe {
-      throw closed
+    } catch  where error is ClosedPipe || error is Failure {
+      // Standard output's, which no question is to blame for.
+      throw error
     } catch {
       report(line, "\(error)")
     }

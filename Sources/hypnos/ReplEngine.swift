@@ -1,4 +1,5 @@
 // The engine behind the REPL: one loaded model, one session, and the settings a person can change.
+import Common
 import Compute
 import Console
 import Generation
@@ -62,7 +63,7 @@ final class ReplEngine: ConversationEngine {
 
   func useAdapter(at path: String, scale: Float, anyBase: Bool) throws {
     var adapters = session.model.adapters
-    let place = adapters.firstIndex { $0.path == path }
+    let place = adapters.firstIndex { ReplEngine.isSameFile($0.path, path) }
     // Read anew even when it is in use: it may have been trained further meanwhile.
     let loaded = try LoadedAdapter(
       path: path, for: session.model.checkpoint, scale: scale, anyBase: anyBase || place != nil)
@@ -72,9 +73,14 @@ final class ReplEngine: ConversationEngine {
 
   func removeAdapters(named name: String?) throws -> Int {
     let adapters = session.model.adapters
-    let kept = name.map { name in adapters.filter { $0.name != name && $0.path != name } } ?? []
+    let kept = name.map { name in adapters.filter { $0.name != name && !ReplEngine.isSameFile($0.path, name) } } ?? []
     if kept.count < adapters.count { try session.model.setAdapters(kept) }
     return adapters.count - kept.count
+  }
+
+  /// Whether two paths lead to one file, however they are spelled.
+  private static func isSameFile(_ path: String, _ other: String) -> Bool {
+    path == other || FileIdentity(path).map { $0 == FileIdentity(other) } ?? false
   }
 
   func tokenCount(of messages: [Message]) throws -> Int { try prompts.tokens(messages.map(\.chat)).count }
@@ -133,7 +139,7 @@ extension ReplEngine {
       number("top-p", "draw from tokens that reach this probability", \.sampling.topP, in: 0.0001...1),
       number("min-p", "leave out tokens less likely than this part of the best", \.sampling.minP, in: 0...1),
       number("repetition-penalty", "1 for none", \.sampling.repetitionPenalty, in: 1...10),
-      number("seed", "where the random numbers start", \.sampling.seed, in: 0...UInt64.max),
+      number("seed", "where the random numbers start", \.sampling.seed, in: 0...UInt64(Int.max)),
       number("max-tokens", "the most tokens of an answer", \.maxTokens, in: 1...(1 << 24)),
       Knob(
         name: "speculate", help: "draft tokens from the text so far: auto or off", isKept: false,

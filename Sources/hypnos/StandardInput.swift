@@ -82,7 +82,13 @@ struct StandardInput {
     while true {
       let count = piece.withUnsafeMutableBytes { read(0, $0.baseAddress, $0.count) }
       if count >= 0 { return Array(piece.prefix(count)) }
-      guard errno == EINTR else { throw Failure("standard input: \(String(cString: strerror(errno)))") }
+      if errno == EAGAIN {
+        // Whoever shares this input, such as a shell's other program, made it return at once.
+        var input = pollfd(fd: 0, events: Int16(POLLIN), revents: 0)
+        poll(&input, 1, -1)
+      } else if errno != EINTR {
+        throw Failure("standard input: \(String(cString: strerror(errno)))")
+      }
     }
   }
 

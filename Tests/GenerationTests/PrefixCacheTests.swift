@@ -273,5 +273,11 @@ import Testing
       Issue.record("a file in the folder's place, but: \(reported)")
       return
     }
+    reported = []
+    _ = try answer(prompt, try session(try TinyModel.open(), folder: folder + "/file"))
+    guard case .system(folder + "/file", _, ENOTDIR)? = reported.first, reported.count == 1 else {
+      Issue.record("a file for a folder, but: \(reported)")
+      return
+    }
   }
 }

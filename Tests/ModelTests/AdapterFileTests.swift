@@ -127,6 +127,16 @@ import Testing
     #expect(object["r"] as? Int == 4)
   }
 
+  @Test func peftIsToldTheLayers() throws {
+    let scratch = try ScratchFolder()
+    let checkpoint = try openCheckpoint(try fixturePath("Adapters", "llama.checkpoint"))
+    try makeAdapter(for: checkpoint, layers: [0]).write(peft: scratch("peft"))
+    let text = try Data(contentsOf: URL(filePath: scratch("peft/adapter_config.json")))
+    let object = try #require(try JSONSerialization.jsonObject(with: text) as? [String: Any])
+    #expect(object["layers_to_transform"] as? [Int] == [0])
+    #expect((object["target_modules"] as? [String])?.count == 7)
+  }
+
   @Test func normsAreThoseOfTheProduct() throws {
     let checkpoint = try openCheckpoint(try fixturePath("Adapters", "llama.checkpoint"))
     let adapter = makeAdapter(for: checkpoint, layers: [0])

@@ -162,6 +162,14 @@ import Testing
   @Test func filesThatAreMissingAreNamed() throws {
     let message = failure(scratch.path).map { "\($0)" } ?? ""
     #expect(message.contains("/adapter_config.json: cannot be opened: No such file"))
+    let path = try folder(Self.configuration, Data())
+    try FileManager.default.removeItem(atPath: path + "/adapter_model.safetensors")
+    try Data().write(to: URL(filePath: path + "/adapter_model.bin"))
+    guard case .notAnAdapter(path, let reason) = failure(path) else {
+      Issue.record("another form of the tensors is told of")
+      return
+    }
+    #expect(reason.hasPrefix("it holds adapter_model.bin, but only one adapter_model.safetensors is read"))
     guard case .file(let error) = failure(scratch("none.gguf")), error.kind == .missing else {
       Issue.record("a missing file is found")
       return

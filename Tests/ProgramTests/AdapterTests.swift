@@ -108,6 +108,11 @@ import Testing
     #expect(wide.lines.contains("  in all: 100.0 % kept, rounding 0.0 %"))
     #expect(wide.lines.last == "What the adapters learnt is in the checkpoint.")
     #expect(try Hypnos.run("adapter", "merge", peft, "--out", out, "--type", "q3_k").status == 2)
+    let none = try Hypnos.run("adapter", "merge", peft + "=0", "--out", out, "--type", "f32", "--force")
+    #expect(none.lines.contains("  in all: no change"))
+    #expect(
+      none.lines.last
+        == "The adapters change nothing, by their values or their scale: the checkpoint is the base in F32.")
   }
 
   @Test func anotherBaseIsRefused() throws {
@@ -131,6 +136,9 @@ import Testing
     let terminal = try TerminalProgram("--adapter", peft, "--max-tokens", "4")
     #expect(try terminal.waitForPrompt().contains("Adapter ward, scale 1"))
     terminal.type("/adapter \(peft)=0.5\r")
+    try terminal.wait(for: "Adapter ward at scale 0.5, from the next answer on.")
+    // Another spelling of the same folder is the same adapter.
+    terminal.type("/adapter \(peft)/../ward=0.5\r")
     try terminal.wait(for: "Adapter ward at scale 0.5, from the next answer on.")
     terminal.type("/set threads 1\r")
     try terminal.wait(for: "threads = 1")

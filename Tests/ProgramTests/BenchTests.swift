@@ -65,6 +65,15 @@ import Testing
     #expect(page.output.contains(#/, \d{4}-\d\d-\d\d, hypnos \d+\.\d+\.\d+, kernels /#))
   }
 
+  @Test func theCommandOfARowIsOneForAShell() throws {
+    let folder = try TemporaryFolder()
+    let place = folder.path + "/a ward's model.gguf"
+    try FileManager.default.createSymbolicLink(atPath: place, withDestinationPath: Hypnos.checkpoint)
+    let page = try Hypnos.run("bench", "-m", place, "-p", "0", "-n", "1", "-t", "1", "--repetitions", "1", "--markdown")
+    let quoted = "'" + place.replacing("'", with: #"'\''"#) + "'"
+    #expect(page.output.contains("`hypnos bench -m \(quoted) -t 1 -p 0 -n 1 --repetitions 1` |"))
+  }
+
   @Test(arguments: [
     ["-p", "x"], ["-p", "1,,2"], ["-p", "-1"], ["-t", "0"], ["--parallel", "513"], ["--repetitions", "0"],
     ["-n", "99999999999999999999"], ["--json", "--markdown"],

@@ -136,8 +136,8 @@ import Testing
     #expect(outcome.errors.hasPrefix("hypnos: standard input, line 1: is longer than 16 MiB\n"))
   }
 
-  @Test func eachAnswerComesBeforeTheNextQuestion() throws {
-    let program = try PipedProgram(["--jsonl", "--max-tokens", "4"])
+  @Test(arguments: [false, true]) func eachAnswerComesBeforeTheNextQuestion(inputReturnsAtOnce: Bool) throws {
+    let program = try PipedProgram(["--jsonl", "--max-tokens", "4"], inputReturnsAtOnce: inputReturnsAtOnce)
     for id in 1...3 {
       program.write("{\"id\": \(id), \"question\": \"Say hi.\"}\n".utf8)
       #expect(try jsonObject(try program.nextLine())["id"] as? Int == id)
@@ -217,6 +217,16 @@ import Testing
     let outcome = try program.finish()
     #expect(outcome.status == 0)
     #expect(!outcome.errors.contains("rror") && !outcome.errors.contains("ipe"))
+  }
+
+  @Test func aFullOutputIsNoFaultOfTheQuestion() throws {
+    let command = "echo 'Say hi.' | '\(Hypnos.path)' --max-tokens 4 > /dev/full"
+    let program = try PipedProgram(["-c", command], path: "/bin/sh")
+    program.closeInput()
+    let outcome = try program.finish()
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.hasSuffix("hypnos: standard output: No space left on device\n"))
+    #expect(!outcome.errors.contains("line 1"))
   }
 
   @Test func noQuestionIsWrongUse() throws {

@@ -63,6 +63,15 @@ import Text
     #expect(throws: reason) { try row(line) }
   }
 
+  @Test func linesInOtherEncodingsSayHowToConvertThem() {
+    // {"text": "麻醉"} in GB18030, and the beginning of any line in UTF-16.
+    let chinese: [UInt8] = Array(#"{"text": ""#.utf8) + [0xC2, 0xE9, 0xD7, 0xED] + Array(#""}"#.utf8)
+    #expect(throws: DataProblem.Reason.notUTF8(offset: 10)) { try DataRow(line: chinese) }
+    let wide: [UInt8] = [0xFE, 0xFF, 0, UInt8(ascii: "{"), 0]
+    #expect(throws: DataProblem.Reason.notUTF8(offset: 0, likely: "UTF-16")) { try DataRow(line: wide) }
+    #expect(DataProblem.Reason.notUTF8(offset: 0, likely: "UTF-16").description.hasSuffix("iconv -f UTF-16 -t UTF-8"))
+  }
+
   @Test func otherJSONSaysWhatIsKnown() {
     for line in ["[]", "3", #"{"title": "x"}"#] {
       #expect {
@@ -77,6 +86,7 @@ import Text
     let marked: [UInt8] = [0xEF, 0xBB, 0xBF] + Array("a\r\nb\r\n\r\nc\rd".utf8)
     #expect(try DataRow(file: marked) == DataRow(kind: .text, content: .note("a\nb\n\nc\rd")))
     #expect(throws: DataProblem.Reason.notUTF8(offset: 2)) { try DataRow(file: [65, 66, 0xC3, 67]) }
+    #expect(throws: DataProblem.Reason.notUTF8(offset: 0, likely: "UTF-16")) { try DataRow(file: [0xFF, 0xFE, 65, 0]) }
     #expect(throws: DataProblem.Reason.nul) { try DataRow(file: [65, 0]) }
     #expect(throws: DataProblem.Reason.emptyFile) { try DataRow(file: []) }
     #expect(throws: DataProblem.Reason.emptyFile) { try DataRow(file: Array(" \n\t".utf8)) }

@@ -168,11 +168,27 @@ import Testing
     #expect(objective.parameters.values == kept.state.parameters)
   }
 
-  @Test func whereAllThatWasSavedIsSpoiltNothingIsKept() throws {
+  @Test func whatIsSavedAtEveryStepDoesNotReplaceTheLastGood() throws {
     let folder = try TemporaryFolder()
-    let (divergence, _, states) = try explosion(interval: 0, in: folder.path + "/run")
-    #expect(try states.states().map(\.state.progress.totalSteps) == [divergence.step - 1, divergence.step - 2])
-    #expect(divergence.kept == .initial)
+    let (divergence, objective, states) = try explosion(interval: 0, in: folder.path + "/run")
+    guard case .saved(let step) = divergence.kept else { return #expect(Bool(false), "\(divergence)") }
+    // The 26th step is the first that climbs, slowly at first.
+    #expect(step >= 20 && step < divergence.step - 2)
+    let kept = try #require(states.states().first { $0.state.progress.totalSteps == step })
+    #expect(objective.parameters.values == kept.state.parameters)
+  }
+
+  @Test func aHigherLossThatStaysIsSavedAgain() {
+    let run = TrainingRun(ToyObjective(), stages: [ToyRun.stage()], settings: ToyRun.settings)
+    func climbs(_ losses: [Double]) -> Bool {
+      run.progress.losses = losses
+      return run.isClimbing
+    }
+    let low = Array(repeating: 1.0, count: 10)
+    #expect(!climbs([]) && !climbs(low) && !climbs(low + [1.6]))
+    #expect(climbs(low + [1.8]) && !climbs(low + [1.8, 1.6]))
+    let most = LossMonitor.mostStepsToTell
+    #expect(climbs(low + Array(repeating: 1.8, count: most - 1)) && !climbs(low + Array(repeating: 1.8, count: most)))
   }
 
   @Test func ordinaryLossesDoNotExplode() {

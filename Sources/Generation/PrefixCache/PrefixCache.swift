@@ -70,11 +70,22 @@ public struct PrefixCache {
 
   /// Makes the folder and those it lies in, for their owner alone; whether it is there.
   private static func make(_ folder: String) -> Bool {
-    if mkdir(folder, 0o700) == 0 || errno == EEXIST { return true }
+    if mkdir(folder, 0o700) == 0 || errno == EEXIST { return isFolder(folder) }
     guard errno == ENOENT, let slash = folder.lastIndex(of: "/"), slash > folder.startIndex,
       make(String(folder[..<slash]))
     else { return false }
-    return mkdir(folder, 0o700) == 0 || errno == EEXIST
+    return mkdir(folder, 0o700) == 0 || errno == EEXIST && isFolder(folder)
+  }
+
+  /// Whether `path` is a folder; `errno` says so where it is something else.
+  private static func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return false }
+    guard status.st_mode & S_IFMT == S_IFDIR else {
+      errno = ENOTDIR
+      return false
+    }
+    return true
   }
 
   /// Removes what killed programs left behind, and the files that were not used for longest until `bytes` more fit the
@@ -118,7 +129,8 @@ public struct PrefixCache {
     if let names = FolderListing.names(at: folder, limit: PrefixCache.entryLimit) {
       return names.filter { $0.hasPrefix(beginning) }
     }
-    if errno != ENOENT { report(.system(path: folder, action: "read", code: errno)) }
+    // What stands in the folder's place is told of when something is to be kept.
+    if errno != ENOENT, errno != ENOTDIR { report(.system(path: folder, action: "read", code: errno)) }
     return []
   }
 

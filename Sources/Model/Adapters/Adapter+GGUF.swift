@@ -34,7 +34,7 @@ extension Adapter {
     writer.set(Key.method, .string("lora"))
     if isRankStabilized {
       guard hasOneRank else {
-        throw .unsupported(path: base.name ?? "adapter", feature: "rsLoRA with several ranks in a GGUF file")
+        throw .unsupported(path: "the adapter", feature: "rsLoRA with several ranks in a GGUF file")
       }
       writer.set(Key.alpha, .float32(Adapter.plainAlpha(alpha, rank: rank)))
       writer.set(Key.stabilizedAlpha, .float32(alpha))

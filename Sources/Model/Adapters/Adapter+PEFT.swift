@@ -29,8 +29,21 @@ extension Adapter {
   public init(peft path: String, base: Base? = nil) throws(AdapterError) {
     let configuration = try PEFTConfiguration(path: "\(path)/\(configurationName)")
     let tensors: SafetensorsFile
-    do { tensors = try SafetensorsFile(path: "\(path)/\(tensorsName)") } catch { throw .safetensors(error) }
+    do { tensors = try SafetensorsFile(path: "\(path)/\(tensorsName)") } catch {
+      try Adapter.refuseOtherFiles(in: path)
+      throw .safetensors(error)
+    }
     self = try PEFTReader(configuration: configuration, file: tensors).adapter(base)
+  }
+
+  /// Says so where the tensors are there in a form that is not read.
+  private static func refuseOtherFiles(in folder: String) throws(AdapterError) {
+    guard access("\(folder)/\(tensorsName)", F_OK) != 0 else { return }
+    for name in ["adapter_model.bin", "\(tensorsName).index.json"] where access("\(folder)/\(name)", F_OK) == 0 {
+      throw .notAnAdapter(
+        path: folder,
+        reason: "it holds \(name), but only one \(tensorsName) is read; save it so with PEFT's save_pretrained")
+    }
   }
 
   /// Writes PEFT's adapter to the folder at `path`, which is made where it is not there. Both files are complete
@@ -66,7 +79,7 @@ extension Adapter {
       var b = matrix.b
       if RotaryRows.areReordered(part.target, base.architecture) {
         guard let headSize = base.headSize, matrix.outputWidth % headSize == 0 else {
-          throw .needsBase(path: base.name ?? "the adapter")
+          throw .needsBase(path: "the adapter")
         }
         b = RotaryRows.halved(b, rank: matrix.rank, headSize: headSize)
       }

@@ -21,10 +21,10 @@ public struct MergeLoss: Sendable {
     (self.change, self.along, self.error) = (change, along, error)
   }
 
-  /// The part of the change that is in the file: 1 when all of it is, 0 when none.
-  public var kept: Double { change > 0 ? along / change : 1 }
-  /// How large what the file has beside or instead of the change is, against the change.
-  public var relativeError: Double { change > 0 ? (error / change).squareRoot() : 0 }
+  /// The part of the change that is in the file: 1 when all of it is, 0 when none; nil where there was no change.
+  public var kept: Double? { change > 0 ? along / change : nil }
+  /// How large what the file has beside or instead of the change is, against the change; nil where there was none.
+  public var relativeError: Double? { change > 0 ? (error / change).squareRoot() : nil }
 
   /// Both together.
   public static func + (left: MergeLoss, right: MergeLoss) -> MergeLoss {

@@ -95,8 +95,7 @@ struct PEFTConfiguration {
     let projections = Projection.allCases.filter { projection in targets.contains { $0.projection == projection } }
     if targets.count == layers.count * projections.count {
       fields.set("target_modules", to: .array(projections.map { .string($0.moduleName) }))
-      let isFromFirst = layers == Array(0..<layers.count)
-      fields.set("layers_to_transform", to: isFromFirst ? .null : .array(layers.map { .integer($0) }))
+      fields.set("layers_to_transform", to: .array(layers.map { .integer($0) }))
     } else {
       fields.set("target_modules", to: .array(targets.map { .string($0.modulePath) }))
     }

@@ -17,7 +17,7 @@ public struct DataProblem: Sendable, Equatable, CustomStringConvertible {
     /// A file without any text.
     case emptyFile
     /// The byte at `offset` of the file or line begins no UTF-8 character.
-    case notUTF8(offset: Int)
+    case notUTF8(offset: Int, likely: String = "GB18030")
     /// A NUL, which no text has.
     case nul
     /// A line of more bytes than are taken.
@@ -73,8 +73,8 @@ extension DataProblem.Reason: CustomStringConvertible {
     case .emptyAnswer(let field): "\(field) is empty: there is nothing to learn"
     case .emptyText(let field): "\(field) is empty"
     case .emptyFile: "empty"
-    case .notUTF8(let offset):
-      "not UTF-8 at byte \(offset); convert it first, for example with: iconv -f GB18030 -t UTF-8"
+    case .notUTF8(let offset, let encoding):
+      "not UTF-8 at byte \(offset); convert the file first, for example with: iconv -f \(encoding) -t UTF-8"
     case .nul: "not text: it holds a NUL"
     case .lineTooLong(let limit): "longer than \(limit >> 20) MiB, the most a line may have"
     case .fileTooLarge(let limit): "larger than \(limit >> 20) MiB, the most a text file may have; split it"

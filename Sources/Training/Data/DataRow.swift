@@ -39,6 +39,8 @@ extension DataRow {
     do throws(JSONError) {
       value = try JSONValue(parsing: line)
     } catch {
+      try refuseUTF16(line)
+      if error.reason == .invalidUTF8 { throw .notUTF8(offset: error.offset) }
       throw .malformed("column \(error.column): \(error.reason)")
     }
     guard let fields = value.object else {
@@ -86,8 +88,15 @@ extension DataRow {
     }
   }
 
+  /// Throws where `bytes` begin with the byte order mark of UTF-16.
+  private static func refuseUTF16(_ bytes: [UInt8]) throws(DataProblem.Reason) {
+    guard bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) else { return }
+    throw .notUTF8(offset: 0, likely: "UTF-16")
+  }
+
   /// A text file's bytes as a row. A byte order mark is left out, and line ends become newlines.
   init(file bytes: [UInt8]) throws(DataProblem.Reason) {
+    try DataRow.refuseUTF16(bytes)
     guard !bytes.contains(0) else { throw .nul }
     let body = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes[...]
     let lines = body.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)

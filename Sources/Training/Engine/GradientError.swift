@@ -26,8 +26,8 @@ public enum GradientError: Error, CustomStringConvertible, Sendable {
     case .model(let error): return error.description
     case .memory(let needed, let limit, let sequenceLength):
       return
-        "training on sequences of \(sequenceLength) tokens takes \(mebibytes(needed)) of memory beside the optimizer's, "
-        + "and \(mebibytes(limit)) are left for it; use shorter sequences, a smaller rank or more memory"
+        "training on sequences of \(sequenceLength) tokens takes at least \(mebibytes(needed)) of memory beside the "
+        + "checkpoint, and \(mebibytes(limit)) are allowed; use shorter sequences, a smaller rank or more memory"
     case .tooLong(let rows, let limit):
       return "a sequence has \(rows) tokens to compute, but there is room for \(limit); train with longer sequences"
     case .token(let token, let vocabulary):

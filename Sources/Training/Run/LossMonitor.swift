@@ -11,6 +11,9 @@ struct LossMonitor {
   /// Steps after which a model that has become worse than an even guess is seen.
   static let leastSteps = 3
 
+  /// Steps after which a loss that stays as high as a failure's is told as one.
+  static let mostStepsToTell = 32
+
   /// The loss of whoever knows nothing and thinks every token equally likely.
   private let evenGuess: Double
 

@@ -44,9 +44,10 @@ extension TrainingRun {
       evenGuess: objective.evenGuess, losses: progress.losses[(progress.stageStarts.last ?? 0)...])
   }
 
-  /// Saves the state when the last one is old enough. A state that cannot be written does not end the run.
+  /// Saves the state when the last one is old enough. A state that cannot be written does not end the run. While the
+  /// loss climbs, the states before it are not given up for what may be spoilt, until it is sure to be no failure.
   func saveIfDue(_ report: (TrainingEvent) -> Void) {
-    guard let saving, now() - savedAt >= saving.interval else { return }
+    guard let saving, now() - savedAt >= saving.interval, !isClimbing else { return }
     do throws(RunError) { try save(report) } catch { report(.notSaved(error)) }
   }
 
@@ -77,19 +78,33 @@ extension TrainingRun {
     return .saved(step: saved.progress.totalSteps)
   }
 
+  /// Whether the loss has been far above what it was for some steps, but not for so many that the monitor would have
+  /// told a failure.
+  var isClimbing: Bool {
+    let losses = progress.losses[(progress.stageStarts.last ?? 0)...]
+    let lasts = losses.indices.suffix(LossMonitor.mostStepsToTell)
+    let climbing = lasts.reversed().prefix { isAbove($0, since: losses.startIndex) }
+    return !climbing.isEmpty && climbing.count < LossMonitor.mostStepsToTell
+  }
+
   /// Whether the step after `state` found a loss well above the lowest mean before it: a fifth, and half a nat. That a
   /// run has failed, of which `sign` tells, is seen later, when the mean has climbed.
   private func isSpoilt(_ state: TrainingState, _ sign: Divergence.Sign) -> Bool {
     let (start, done) = (state.progress.stageStarts.last ?? 0, state.progress.totalSteps)
     guard start < done else { return false }
     guard done < progress.losses.count else { return sign != .notFinite }
+    return isAbove(done, since: start)
+  }
+
+  /// Whether the loss of `step` is a fifth and half a nat above the lowest mean of those before it from `start` on.
+  private func isAbove(_ step: Int, since start: Int) -> Bool {
     var monitor = LossMonitor(evenGuess: objective.evenGuess)
     var lowest = Double.infinity
-    for loss in progress.losses[start..<done] {
+    for loss in progress.losses[start..<step] {
       monitor.add(loss)
       lowest = min(lowest, monitor.smoothed)
     }
-    return progress.losses[done] > 1.2 * lowest + 0.5
+    return progress.losses[step] > 1.2 * lowest + 0.5
   }
 }
 

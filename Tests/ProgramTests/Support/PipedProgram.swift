@@ -14,7 +14,11 @@ final class PipedProgram {
   private var complained: [UInt8] = []
   private var isReaped = false
 
-  init(_ arguments: [String], environment: [String: String] = [:], path: String = Hypnos.path) throws {
+  /// Starts the program; where reading its `inputReturnsAtOnce`, it does so with an error when nothing is there.
+  init(
+    _ arguments: [String], environment: [String: String] = [:], path: String = Hypnos.path,
+    inputReturnsAtOnce: Bool = false
+  ) throws {
     var inputEnds: [Int32] = [0, 0]
     var outputEnds: [Int32] = [0, 0]
     var errorEnds: [Int32] = [0, 0]
@@ -25,6 +29,7 @@ final class PipedProgram {
     defer { childEnds.forEach { close($0) } }
     (input, output, errors) = (inputEnds[1], outputEnds[0], errorEnds[0])
     _ = fcntl(input, F_SETFL, O_NONBLOCK)
+    if inputReturnsAtOnce { _ = fcntl(inputEnds[0], F_SETFL, O_NONBLOCK) }
     let environment = Hypnos.environment.merging(environment) { $1 }
     process = try spawn(path, arguments, environment: environment) { actions in
       for (stream, end) in childEnds.enumerated() {
