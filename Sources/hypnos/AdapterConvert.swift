@@ -24,6 +24,7 @@ struct AdapterConvert: ParsableCommand {
   var force = false
 
   mutating func run() throws {
+    if output.hasSuffix(".gguf") { try OutputPlace.checkIsNoFolder(output) }
     try AdapterCommand.checkOutput(output, force: force)
     try OutputPlace.check(
       [output], inputs: [(adapter, "the adapter itself")] + (model.map { [($0, "the base")] } ?? []))

@@ -49,6 +49,7 @@ struct AdapterMerge: ParsableCommand {
   }
 
   mutating func run() throws {
+    try OutputPlace.checkIsNoFolder(out)
     try AdapterCommand.checkOutput(out, force: force)
     guard let format else { return }
     let checkpoint = try ModelOptions.open(ModelLocator.find(model), kernels: ModelOptions.kernels())

@@ -30,9 +30,7 @@ struct FinetuneRun {
       throw Failure("\(out): is a file; an adapter is a folder of PEFT's, or a file whose name ends in .gguf")
     }
     for path in outputs {
-      if path.hasSuffix(".gguf") || path != out, stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-        throw Failure("\(path): is a folder; give a file another name")
-      }
+      if path.hasSuffix(".gguf") || path != out { try OutputPlace.checkIsNoFolder(path) }
       try OutputPlace.checkFolder(of: path, made: out)
       // A run that goes on was allowed to replace it when it began.
       if command.resume, path == out { continue }

@@ -35,6 +35,13 @@ struct OutputPlace: Equatable {
     }
   }
 
+  /// Refuses the output `path`, which is to be a file, where a folder is.
+  static func checkIsNoFolder(_ path: String) throws(Failure) {
+    var status = stat()
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return }
+    throw Failure("\(path): is a folder; give a file another name")
+  }
+
   /// Refuses an output whose folder is not there or cannot be written to; but for `made`, a folder that is still to be
   /// made.
   static func checkFolder(of path: String, made: String? = nil) throws(Failure) {

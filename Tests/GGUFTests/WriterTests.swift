@@ -110,6 +110,25 @@ import Testing
       try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["a.gguf", "b.gguf"])
   }
 
+  /// With a name from the beginning, as some file systems need it, and without.
+  @Test(arguments: [false, true]) func aFileBeingWrittenLeavesNothing(isNamed: Bool) throws {
+    let folder = try Folder()
+    let path = folder.file("a")
+    func begin() throws -> TemporaryFile { try TemporaryFile(beside: path, permissions: 0o640, isNamed: isNamed) }
+    for content in ["first", "second"] {
+      var file: TemporaryFile? = try begin()
+      try file?.write(Array(content.utf8))
+      try file?.rename()
+      file = nil
+      #expect(try String(contentsOf: URL(fileURLWithPath: path), encoding: .utf8) == content)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["a"])
+    }
+    try begin().write([0])
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["a"])
+    let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    #expect(mode == 0o640)
+  }
+
   @Test func replacedFileStaysMapped() throws {
     let folder = try Folder()
     let path = folder.file("a.gguf")

@@ -108,6 +108,8 @@ import Testing
     #expect(wide.lines.contains("  in all: 100.0 % kept, rounding 0.0 %"))
     #expect(wide.lines.last == "What the adapters learnt is in the checkpoint.")
     #expect(try Hypnos.run("adapter", "merge", peft, "--out", out, "--type", "q3_k").status == 2)
+    let place = try Hypnos.run("adapter", "merge", peft, "--out", folder.path, "--force")
+    #expect(place.errors == "hypnos: \(folder.path): is a folder; give a file another name\n")
     let none = try Hypnos.run("adapter", "merge", peft + "=0", "--out", out, "--type", "f32", "--force")
     #expect(none.lines.contains("  in all: no change"))
     #expect(
