@@ -305,8 +305,12 @@ ALWAYS_INLINE void multiply_block(
     __m512i dots[2][PANEL_COLUMNS];
     for (int c = 0; c < count; c++) {
       __m512i start = _mm512_setzero_si512();
-      if (shift >= 0)
-        start = _mm512_slli_epi32(_mm512_set1_epi32(columns[c][group].sums[part].negative[lane]), (unsigned)shift);
+      if (!minimum) {
+        // Shifted as a number and repeated from memory: what shifts vectors, or repeats a register, multiplies as well.
+        int32_t bias = columns[c][group].sums[part].negative[lane] * (1 << shift);
+        if (halves == 1) __asm__("" : "+m"(bias));
+        start = _mm512_set1_epi32(bias);
+      }
       dots[0][c] = dots[1][c] = start;
     }
     const uint8_t *codes = p->codes + position * (nibbles ? 4 : 8) * PANEL_ROWS * 4;
