@@ -16,17 +16,19 @@ public struct BatchLimit: Sendable {
   /// The most bytes that copies of the weights may take which make batches faster.
   public var weightBytes: Int
 
-  /// At most `sequences` sequences, `cacheBytes` bytes of KV cache and `weightBytes` bytes of copied weights; without,
-  /// a sixteenth of the memory that is available.
-  public init(sequences: Int, cacheBytes: Int = .max, weightBytes: Int = SystemMemory.available / 16) {
+  /// At most `sequences` sequences, `cacheBytes` bytes of KV cache, a quarter of the memory without, and `weightBytes`
+  /// bytes of copied weights, without a sixteenth of what is available.
+  public init(
+    sequences: Int, cacheBytes: Int = SystemMemory.total / 4, weightBytes: Int = SystemMemory.available / 16
+  ) {
     self.sequences = min(max(sequences, 1), BatchLimit.mostSequences)
     self.cacheBytes = cacheBytes
     self.weightBytes = weightBytes
   }
 
   /// As many as pay. A step with sixteen rows does little more than read the weights once; beyond, arithmetic takes
-  /// the time, and more sequences only make each slower. Their caches get at most a quarter of the memory.
-  public static var standard: BatchLimit { BatchLimit(sequences: 16, cacheBytes: SystemMemory.total / 4) }
+  /// the time, and more sequences only make each slower.
+  public static var standard: BatchLimit { BatchLimit(sequences: 16) }
 }
 
 /// How one prompt of a batch came out.
@@ -107,7 +109,7 @@ public final class BatchGenerator {
   /// Lets waiting prompts join in their order, as far as there is room; those for which no memory can be had fail.
   private func admit() -> [BatchResult] {
     var failed: [BatchResult] = []
-    while running.count < limit.sequences, let next = waiting.first, fits(next.prompt.count) {
+    while running.count < limit.sequences, let next = waiting.first, fits(next.prompt.count, maxTokens: next.options.maxTokens) {
       let others = running + (last.map { [$0] } ?? [])
       let best = others.max { $0.computed(of: next.prompt) < $1.computed(of: next.prompt) }
       var shared = best?.computed(of: next.prompt) ?? 0
@@ -136,11 +138,12 @@ public final class BatchGenerator {
     return KeyValueStore(beginningWith: count, of: other.store, capacity: context)
   }
 
-  /// Whether the caches of the sequences, grown to their ends, leave room for that of a prompt of `count` tokens.
-  private func fits(_ count: Int) -> Bool {
+  /// Whether the caches of the sequences, grown to their ends, leave room for that of a prompt of `count` tokens and
+  /// its answer of up to `maxTokens`.
+  private func fits(_ count: Int, maxTokens: Int) -> Bool {
     guard !running.isEmpty else { return true }
-    let lengths = running.map(\.prompt.count) + [count]
-    let positions = lengths.reduce(0) { $0 + min(context, $1 + min(context, options.maxTokens)) }
+    let lengths = running.map { ($0.prompt.count, $0.decoding.options.maxTokens) } + [(count, maxTokens)]
+    let positions = lengths.reduce(0) { $0 + min(context, $1.0 + min(context, $1.1)) }
     return model.cacheBytes(positions: positions) <= limit.cacheBytes
   }
 
@@ -157,7 +160,7 @@ public final class BatchGenerator {
   /// Shares out the rows of a step: one for each answer, and its draft where it is alone; the rest for prompts, in
   /// the order in which they joined.
   private func turns() -> [BatchTurn] {
-    let drafts = options.speculates && running.count == 1
+    let drafts = running.count == 1 && running[0].decoding.options.speculates
     var turns: [BatchTurn] = []
     for index in running.indices where !running[index].isReading {
       let tokens = running[index].decoding.nextTokens(drafts: drafts)

@@ -12,7 +12,7 @@ struct Decoding {
   private(set) var finish: Finish?
   private let prompt: [Int32]
   private let context: Int
-  private let options: GenerationOptions
+  let options: GenerationOptions
   private let tokenizer: Tokenizer
   private var sampler: Sampler
   private var stream: AnswerStream

@@ -32,7 +32,7 @@ public enum PromptError: Error, CustomStringConvertible {
 
 /// Makes prompts for one checkpoint.
 public struct PromptBuilder {
-  private let tokenizer: Tokenizer
+  let tokenizer: Tokenizer
   /// The template in use; nil for a base model.
   public let template: ChatTemplate?
   private let modelName: String
@@ -79,10 +79,13 @@ public struct PromptBuilder {
   public func tokens(
     _ messages: [ChatMessage], addGenerationPrompt: Bool = true, now: LocalTime = .current()
   ) throws(PromptError) -> [Int32] {
-    let text = Array(try self.text(messages, addGenerationPrompt: addGenerationPrompt, now: now).utf8)
+    func render(_ messages: [ChatMessage]) throws(PromptError) -> String {
+      try self.text(messages, addGenerationPrompt: addGenerationPrompt, now: now)
+    }
+    let text = Array(try render(messages).utf8)
     var ids: [Int32] = []
     var start = 0
-    for range in try plainRanges(of: messages, in: text) {
+    for range in try plainRanges(of: messages, in: text, render: render) {
       ids += tokenizer.encode(Array(text[start..<range.lowerBound]), parseSpecial: true, addBeginning: false)
       ids += tokenizer.encode(Array(text[range]), parseSpecial: false, addBeginning: false)
       start = range.upperBound
@@ -93,32 +96,5 @@ public struct PromptBuilder {
     }
     guard !ids.isEmpty else { throw .empty }
     return ids
-  }
-
-  /// Where in the prompt messages stand that hold the text of a special token. All others are tokenized together
-  /// with the template's text around them.
-  private func plainRanges(of messages: [ChatMessage], in text: [UInt8]) throws(PromptError) -> [Range<Int>] {
-    var ranges: [Range<Int>] = []
-    var from = 0
-    for message in messages {
-      let content = Array(message.content.utf8)
-      let ids = tokenizer.encode(content, parseSpecial: true, addBeginning: false)
-      guard let control = ids.first(where: { tokenizer.isControl(Int($0)) }) else { continue }
-      let trimmed = content.trimmed()
-      guard let found = ByteSearch(pattern: trimmed).first(in: text, from: from) else {
-        throw .specialTokenInMessage(String(decoding: tokenizer.text(of: Int(control)), as: UTF8.self))
-      }
-      ranges.append(found)
-      from = found.upperBound
-    }
-    return ranges
-  }
-}
-
-extension [UInt8] {
-  /// Without spaces and line ends at both ends, as templates trim.
-  fileprivate func trimmed() -> [UInt8] {
-    func isSpace(_ byte: UInt8) -> Bool { byte == 32 || (byte >= 9 && byte <= 13) }
-    return Array(drop(while: isSpace).reversed().drop(while: isSpace).reversed())
   }
 }

@@ -64,7 +64,7 @@ public final class Session {
 
   /// How many of the first tokens of `prefix` need not be computed again.
   public func reusable(of prefix: [Int32]) -> Int {
-    min(tokens.commonPrefixLength(prefix), prefix.count - 1)
+    max(0, min(tokens.commonPrefixLength(prefix), prefix.count - 1))
   }
 
   /// Moves the session to `prefix` and returns the logits that follow its last token,

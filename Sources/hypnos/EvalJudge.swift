@@ -30,6 +30,9 @@ struct EvalJudge {
     }
   }
 
+  /// The judge's model.
+  var checkpoint: Checkpoint { model.checkpoint }
+
   /// The judge of `command`; nil where none is named.
   init?(_ command: EvalMeasure) throws {
     guard let path = command.judge else { return nil }

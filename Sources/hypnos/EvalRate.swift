@@ -71,6 +71,7 @@ struct EvalRate: ParsableCommand {
     let files = try answers.map { try AnswerFile(path: $0) }
     let models = name.isEmpty ? answers : name
     let paths = [".html", ".csv", ".key.json"].map { out + $0 }
+    try OutputPlace.check(files: paths, inputs: (answers + [task].compactMap(\.self)).map { ($0, "read for the sheets") })
     for path in paths { try FinetuneRun.allowReplacing(path, "replace it", force: force) }
     let questions = try questions()
     let study = try RatingStudy(files, models: models, questions: questions, seed: intervals.seed, limit: limit)
@@ -100,6 +101,7 @@ struct EvalRate: ParsableCommand {
   }
 
   private func takeIn(_ key: String) throws {
+    try OutputPlace.check(files: [json], inputs: [(key, "the key")] + sheets.map { ($0, "a filled sheet") })
     let study = try RatingStudy(key: key)
     let filled = try sheets.map { try FilledSheet(path: $0, study: study) }
     let collection = RatingCollection(study, filled, bootstrap: intervals.bootstrap)

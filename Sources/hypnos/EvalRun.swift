@@ -43,6 +43,7 @@ struct EvalRun {
     }
     let judge = try EvalJudge(command)
     try judge?.check(tasks)
+    try checkOutputs(bench, judge)
     let outcomes = try EvalJournal(command).open(tasks, bench, judge)
     let line = LiveLine()
     if outcomes.taken > 0 { line.say("Going on behind \(outcomes.taken) items of the run that was interrupted.") }
@@ -87,6 +88,17 @@ struct EvalRun {
 // MARK: Files
 
 extension EvalRun {
+  /// Refuses to write over what is measured, or by what.
+  private func checkOutputs(_ bench: EvalTasks?, _ judge: EvalJudge?) throws {
+    let data = command.task + command.loss + command.perplexity
+    let others = [command.shotsFrom, command.answers, command.compare, command.against, command.words, command.keys]
+    let models = (bench?.checkpoint.partPaths ?? []) + (judge?.checkpoint.partPaths ?? [])
+    try OutputPlace.check(
+      files: [command.json, EvalJournal(command).path, command.report],
+      inputs: (data + others.compactMap(\.self)).map { ($0, "read by this run") } + models.map { ($0, "a model") },
+      adapters: command.model.adapters.adapters + command.judgeAdapter, template: command.template)
+  }
+
   /// All files, their items cut to the limit.
   private func readTasks() throws -> [Task] {
     let reading = try command.reading()

@@ -17,6 +17,7 @@ struct FilterRun {
 
   /// Filters.
   func run() throws {
+    try checkOutputs(inputs: [])
     for path in [command.out] + [command.rejected, command.report].compactMap({ $0 }) {
       try FinetuneRun.allowReplacing(path, "replace it", force: command.force)
     }
@@ -48,8 +49,20 @@ struct FilterRun {
       ).write(to: report)
       Output.complain("\(report): written; it quotes pairs at the edge", prefix: "")
     }
+    unlink(journalPath)
     try Output.write(summary.text)
   }
+
+  /// Refuses to write over the pairs and what else the run is made from, `inputs` among it.
+  private func checkOutputs(inputs: [(path: String, what: String)]) throws {
+    try OutputPlace.check(
+      files: [command.out, journalPath, command.rejected, command.report],
+      inputs: command.pairs.map { ($0, "filtered") } + inputs, adapters: command.adapters.paths,
+      template: command.template)
+  }
+
+  /// Where the scores are kept while they come.
+  private var journalPath: String { command.out + ".partial" }
 
   private func score(_ rows: [PairRow], _ judges: [FilterJudge]) throws -> [Result<PairScores, JudgeRefusal>] {
     let line = LiveLine()
@@ -58,7 +71,7 @@ struct FilterRun {
     var begun: (judge: Int, at: Double)?
     do {
       return try PairFilter(rows: rows, judges: judges).score(
-        journalPath: command.out + ".partial", isForced: command.force, isCancelled: hypnos_interrupted
+        journalPath: journalPath, isForced: command.force, isCancelled: hypnos_interrupted
       ) { progress in
         if begun?.judge != progress.judge {
           if progress.kept > 0 { line.say("Going on behind \(progress.kept) judged pairs.") }
@@ -72,7 +85,7 @@ struct FilterRun {
       }
     } catch is Interrupted {
       line.erase()
-      throw Failure("interrupted; the scores so far are in \(command.out).partial, the same command goes on", code: 130)
+      throw Failure("interrupted; the scores so far are in \(journalPath), the same command goes on", code: 130)
     }
   }
 
@@ -84,6 +97,7 @@ struct FilterRun {
     let threads = command.threads ?? Processors.physicalCores
     return try paths.enumerated().map { number, path in
       let checkpoint = try ModelOptions.open(path, kernels: ModelOptions.kernels())
+      try checkOutputs(inputs: checkpoint.partPaths.map { ($0, "a judge") })
       let context = command.context ?? checkpoint.parameters.trainedContext
       // Found out now, not after hours of another judge.
       let judge = try Judge(

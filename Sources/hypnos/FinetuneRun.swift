@@ -72,7 +72,9 @@ struct FinetuneRun {
   /// What the disk of the run's folder has left.
   private var freeBytes: Int? {
     var disk = statvfs()
-    return statvfs(folderPath, &disk) == 0 ? Int(disk.f_bavail) * Int(disk.f_frsize) : nil
+    guard statvfs(folderPath, &disk) == 0 else { return nil }
+    let bytes = disk.f_bavail.multipliedReportingOverflow(by: disk.f_frsize)
+    return bytes.overflow ? .max : Int(clamping: bytes.partialValue)
   }
 
   /// Says when the disk has less room than the run's states may take.

@@ -17,8 +17,13 @@ struct GenerateRun {
 
   /// Makes the rows.
   func run() throws {
-    let seeds = try readSeeds()
     let checkpoint = try command.model.openCheckpoint()
+    try OutputPlace.check(
+      files: [command.out],
+      inputs: (command.seeds + command.from).map { ($0, "read by this run") }
+        + checkpoint.partPaths.map { ($0, "the model") },
+      adapters: command.model.adapters.adapters, template: command.template)
+    let seeds = try readSeeds()
     let context = command.model.contextLength(checkpoint)
     let passages = try readPassages(checkpoint.tokenizer, context: context)
     let model = Transformer(

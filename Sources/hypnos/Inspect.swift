@@ -22,6 +22,12 @@ struct Inspect: ParsableCommand {
   @Option(name: [.short, .long], help: "The context whose memory is shown; the trained one without.")
   var context: Int?
 
+  func validate() throws {
+    if let context, !(8...(1 << 24)).contains(context) {
+      throw ValidationError("--context \(context): it can be 8 to \(1 << 24)")
+    }
+  }
+
   mutating func run() throws {
     let kernels = try ModelOptions.kernels()
     let contents = try GGUFFile(path: file)

@@ -22,6 +22,14 @@ struct JudgeAdapterOptions: ParsableArguments {
     try AdapterOptions.load(arguments(paths)[judge], for: checkpoint, anyBase: adapterAnyBase)
   }
 
+  /// The adapters, as if there were one judge.
+  var paths: [String] {
+    adapters.map { text in
+      guard access(text, F_OK) != 0, let colon = text.firstIndex(of: ":"), Int(text[..<colon]) != nil else { return text }
+      return String(text[text.index(after: colon)...])
+    }
+  }
+
   /// What is given for each of the judges at `paths`, their numbers taken off.
   func arguments(_ paths: [String]) throws -> [[String]] {
     var arguments = [[String]](repeating: [], count: paths.count)
@@ -35,7 +43,7 @@ struct JudgeAdapterOptions: ParsableArguments {
         arguments[0].append(text)
         continue
       }
-      guard arguments.indices.contains(number - 1) else {
+      guard (1...paths.count).contains(number) else {
         throw ValidationError(
           "--adapter \(text): there is no judge \(number); \(paths.count == 1 ? "1 is" : "\(paths.count) are") named")
       }

@@ -1,6 +1,7 @@
 // Where results go: never over what they are made from, and not where nothing can be written.
 import Common
 import Glibc
+import Model
 
 /// A file or folder that a command reads or writes, known by what it is rather than by how it is spelled.
 struct OutputPlace: Equatable {
@@ -33,6 +34,22 @@ struct OutputPlace: Equatable {
         throw Failure("\(output): named for two outputs, of which one would be lost; give each its own name")
       }
     }
+  }
+
+  /// Refuses `files` to be written that are folders, devices or pipes, lie in folders that cannot be written to, are one
+  /// another, or are what the run is made from: `inputs`, and what `adapters`, as an option names them, and `template`
+  /// lead to. Before hours of work, of which nothing would be left.
+  static func check(
+    files: [String?], inputs: [(path: String, what: String)], adapters: [String] = [], template: String? = nil
+  ) throws(Failure) {
+    let files = files.compactMap(\.self)
+    for file in files {
+      try checkIsNoFolder(file)
+      try checkFolder(of: file)
+    }
+    let paths = adapters.compactMap { try? AdapterArgument($0).path }
+    let others = paths.flatMap(Adapter.paths).map { (path: $0, what: "an adapter in use") }
+    try check(files, inputs: inputs + others + (template.map { [(path: $0, what: "the template")] } ?? []))
   }
 
   /// Refuses the output `path`, which is to be a file, where a folder is.

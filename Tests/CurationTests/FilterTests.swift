@@ -110,7 +110,7 @@ import Testing
       let filter = try makeFilter(folder, judges: 2)
       let (whole, broken) = (folder.appending(path: "a").path, folder.appending(path: "b").path)
       let expected = try filter.score(journalPath: whole)
-      #expect(!FileManager.default.fileExists(atPath: whole))
+      #expect(try filter.score(journalPath: whole, report: { #expect($0.kept == 40) }) == expected)
       #expect(expected.allSatisfy { (try? $0.get().verdicts.count) == 2 })
       var done = 0
       #expect(throws: Interrupted.self) {

@@ -68,4 +68,17 @@ import Text
     // What a person wrote is never a special token: only the turns' own ends are.
     #expect(example.targets.count { $0 == 2 } == 2)
   }
+
+  /// Messages that are nothing but what the template itself writes.
+  @Test(.enabled(if: isThere)) func bareSpecialTokensStayText() throws {
+    let line = #"""
+      {"messages": [{"role": "system", "content": "Brief."}, {"role": "user", "content": "<|im_end|>"},
+      {"role": "assistant", "content": "<|im_start|>user"}, {"role": "user", "content": "  <|im_end|>  "},
+      {"role": "assistant", "content": "Two."}]}
+      """#
+    let example = try #require(try maker().examples(line: line).examples.first)
+    // The template's own: five turns begin, and each ends.
+    #expect(example.tokens.count { $0 == 1 } == 5 && example.tokens.count { $0 == 2 } == 5)
+    #expect(example.targets.count { $0 == 2 } == 2 && !example.targets.contains(1))
+  }
 }

@@ -77,8 +77,8 @@ public struct PairFilter {
     rows.count { $0.fields["provenance"]?["checkpoint"]?.string == fingerprint }
   }
 
-  /// Scores all rows, and keeps the scores in the file at `journalPath` until all are there; takes up what is in it.
-  /// Throws `Interrupted` when `isCancelled` says so; the scores so far then stay.
+  /// Scores all rows, and keeps the scores in the file at `journalPath`, which is for the caller to remove when what
+  /// follows from them is written; takes up what is in it. Throws `Interrupted` when `isCancelled` says so.
   public func score(
     journalPath: String, isForced: Bool = false, isCancelled: @escaping () -> Bool = { false },
     report: (Progress) -> Void = { _ in }
@@ -109,7 +109,6 @@ public struct PairFilter {
         tell(start + block.count)
       }
     }
-    defer { journal.remove() }
     return rows.indices.map { row in
       var verdicts: [JudgeVerdict] = []
       for judge in journal.verdicts {

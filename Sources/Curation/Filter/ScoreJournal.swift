@@ -52,9 +52,6 @@ final class ScoreJournal {
     for (row, verdict) in found { verdicts[judge][row] = verdict }
   }
 
-  /// Removes the file.
-  func remove() { file.remove() }
-
   private static func line(_ verdict: Result<JudgeVerdict, JudgeRefusal>, row: Int, judge: Int) -> JSONValue {
     var fields: [(String, JSONValue)] = [("judge", .integer(judge)), ("row", .integer(row))]
     switch verdict {

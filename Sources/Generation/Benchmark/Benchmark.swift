@@ -78,7 +78,11 @@ public final class Benchmark {
     while stores.count < sequences {
       let copy = model.makeStore(capacity: capacity)
       for chunk in 0..<(depth + KeyValueStore.chunkLength - 1) / KeyValueStore.chunkLength {
-        for piece in copy.pieces(chunk: chunk, end: depth) { _ = copy.restore(piece, from: stores[0].export(piece)) }
+        for piece in copy.pieces(chunk: chunk, end: depth) {
+          guard copy.restore(piece, from: stores[0].export(piece)) else {
+            throw .memory(bytes: model.cacheBytes(positions: depth))
+          }
+        }
       }
       stores.append(copy)
     }

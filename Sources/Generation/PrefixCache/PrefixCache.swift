@@ -102,9 +102,10 @@ public struct PrefixCache {
       }
       files.append((path, Int(status.st_size), Int(status.st_mtim.tv_sec)))
     }
-    var total = files.reduce(bytes) { $0 + $1.bytes }
-    for file in files.sorted(by: { $0.used < $1.used }) where total > byteLimit {
-      if unlink(file.path) == 0 { total -= file.bytes }
+    // Sparse files may say any size, more than whole numbers can add.
+    var total = files.reduce(Double(bytes)) { $0 + Double($1.bytes) }
+    for file in files.sorted(by: { $0.used < $1.used }) where total > Double(byteLimit) {
+      if unlink(file.path) == 0 { total -= Double(file.bytes) }
     }
   }
 

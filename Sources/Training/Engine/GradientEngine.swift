@@ -68,7 +68,8 @@ public final class GradientEngine {
     do { try adapter.check(fits: checkpoint, path: "the adapter", anyBase: true) } catch { throw .adapter(error) }
     let p = checkpoint.parameters
     let layers = (0..<p.layers).map { AdaptedLayer($0, of: checkpoint, adapter) }
-    let plan = MemoryPlan(checkpoint, adapter, layers, rows: sequenceLength - 1, threads: threads)
+    let plan = MemoryPlan(
+      checkpoint, adapter, layers, dropout: dropout, rows: sequenceLength - 1, threads: threads)
     recomputedLayers = try plan.recomputedLayers(limit: memoryLimit, sequenceLength: sequenceLength)
     memoryNeeded = plan.bytes(recomputedLayers: recomputedLayers)
 

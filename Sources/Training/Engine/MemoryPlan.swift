@@ -11,8 +11,11 @@ struct MemoryPlan {
   /// Bytes of the activations of each layer from the lowest on.
   private let layers: [Int]
 
-  /// What `adapter` takes over `checkpoint`, with `rows` rows at a time.
-  init(_ checkpoint: Checkpoint, _ adapter: Adapter, _ layers: [AdaptedLayer], rows: Int, threads: Int) {
+  /// What `adapter` takes over `checkpoint`, with `rows` rows at a time, whose values are dropped where there is
+  /// `dropout`.
+  init(
+    _ checkpoint: Checkpoint, _ adapter: Adapter, _ layers: [AdaptedLayer], dropout: Float, rows: Int, threads: Int
+  ) {
     let p = checkpoint.parameters
     let float = MemoryLayout<Float>.stride
     let lowest = adapter.parts.reduce(p.layers - 1) { min($0, $1.target.layer) }
@@ -29,6 +32,11 @@ struct MemoryPlan {
         + TrainedLowRank.byteCount(
           rank: matrix.rank, inputWidth: matrix.inputWidth, outputWidth: matrix.outputWidth)
     }
+    let matrices = adapter.parts.map(\.matrix)
+    // Once for each projection, however many layers have it.
+    let reduced = Dictionary(adapter.parts.map { ($0.target.projection, $0.matrix.rank) }, uniquingKeysWith: max)
+    let dropped = dropout > 0 ? 2 * Set(matrices.map(\.inputWidth)).reduce(0, +) : 0
+    let reduction = rows * float * (dropped + reduced.values.reduce(0, +))
     // The adapter itself as it was, its parameters and their gradients.
     let keyWidth = p.keyValueHeads * p.headSize
     let columns =
@@ -36,7 +44,7 @@ struct MemoryPlan {
         [p.width], [p.feedForwardWidth, p.feedForwardWidth], [p.heads * p.headSize, keyWidth, keyWidth],
         [LossHead.sliceHeight],
       ].map { ComputeEngine.fineBytes(rows: rows, widths: $0) }.reduce(0, max)
-    fixed = residuals + working + attention + terms + 3 * float * adapter.parameterCount + columns
+    fixed = residuals + working + attention + terms + reduction + 3 * float * adapter.parameterCount + columns
   }
 
   /// Bytes when so many layers, from the lowest on, recompute their activations. Those of one are always needed, for

@@ -65,7 +65,7 @@ final class PassMemory {
     valueGradients = matrix(p.keyValueHeads * p.headSize)
   }
 
-  /// Floats a row takes, without dropout.
+  /// Floats a row takes, but for what `matrix` makes.
   static func floatsPerRow(_ p: Hyperparameters) -> Int {
     7 * p.width + 2 * p.feedForwardWidth + 2 * (p.heads + p.keyValueHeads) * p.headSize + 4 * p.rotary.size + 3
   }
