@@ -22,17 +22,17 @@ let package = Package(
         "Console", "Curation", "Evaluation", "Training", "Generation", "Model", "Text", "Common", "GGUF", "Compute",
         "CSystem", argumentParser,
       ]),
-    .target(name: "Console", dependencies: ["Model", "Text", "CReadline", "CSystem"]),
+    .target(name: "Console", dependencies: ["Model", "Text", "Common", "CReadline", "CSystem"]),
     .target(
       name: "Curation",
       dependencies: ["Evaluation", "Training", "Generation", "Model", "Text", "Common", crypto]),
     .target(name: "Evaluation", dependencies: ["Generation", "Model", "Text", "Compute", "Common", crypto]),
     .target(name: "Training", dependencies: ["Generation", "Model", "Text", "Compute", "Common", crypto]),
-    .target(name: "Generation", dependencies: ["Model", "Text", "GGUF", "Compute", crypto]),
-    .target(name: "Model", dependencies: ["GGUF", "Compute", "Text", crypto]),
+    .target(name: "Generation", dependencies: ["Model", "Text", "GGUF", "Compute", "Common", crypto]),
+    .target(name: "Model", dependencies: ["GGUF", "Compute", "Text", "Common", crypto]),
     .target(name: "Text"),
     .target(name: "Common"),
-    .target(name: "GGUF", dependencies: ["Compute"]),
+    .target(name: "GGUF", dependencies: ["Compute", "Common"]),
     .target(name: "Compute", dependencies: ["CKernels"]),
     .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off", "-Wno-psabi"])]),
     .target(name: "CSystem"),
@@ -41,13 +41,14 @@ let package = Package(
 
     .testTarget(
       name: "ComputeTests", dependencies: ["Compute", "CKernels"], resources: [.copy("Fixtures")]),
-    .testTarget(name: "GGUFTests", dependencies: ["GGUF", "Compute"]),
+    .testTarget(name: "GGUFTests", dependencies: ["GGUF", "Compute", "Common"]),
     .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Fixtures")]),
     .testTarget(
       name: "ModelTests", dependencies: ["Model", "GGUF", "Compute"], resources: [.copy("Fixtures")]),
     .target(name: "TestModels", dependencies: ["Model", "GGUF", "Compute"], path: "Tests/TestModels"),
     .testTarget(
-      name: "GenerationTests", dependencies: ["Generation", "Model", "Text", "GGUF", "Compute", "TestModels"]),
+      name: "GenerationTests",
+      dependencies: ["Generation", "Model", "Text", "GGUF", "Compute", "Common", "TestModels"]),
     .testTarget(
       name: "EvaluationTests", dependencies: ["Evaluation", "Generation", "Model", "Text", "Common", "TestModels"],
       resources: [.copy("Fixtures")]),

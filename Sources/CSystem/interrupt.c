@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static atomic_bool interrupted;
@@ -35,12 +36,29 @@ void hypnos_install_interrupt_handler(void) {
 }
 
 static char stop_message[256];
+// When the first signal came, in milliseconds of a clock that is never set.
+static atomic_llong stopped_at;
+
+// A shell passes on to its programs what they have got already, within a millisecond: so soon, nobody has meant the
+// second one; and after a hang-up nobody is there to mean it.
+enum { ECHO_MILLISECONDS = 300 };
+
+static long long milliseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
 
 static void handle_stop(int signal_number) {
   int saved_errno = errno;
   if (!atomic_load(&interrupted)) {
+    atomic_store(&stopped_at, milliseconds());
     ssize_t written = write(STDERR_FILENO, stop_message, strlen(stop_message));
     (void)written;
+  } else if (signal_number != SIGHUP && milliseconds() - atomic_load(&stopped_at) > ECHO_MILLISECONDS) {
+    // Whoever does not want to wait can leave at once.
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
   }
   handle_interrupt(signal_number);
   errno = saved_errno;
@@ -53,8 +71,7 @@ void hypnos_install_stop_handler(const char *message) {
   for (unsigned place = 0; place < sizeof signals / sizeof *signals; place++) {
     struct sigaction action = {0}, before;
     action.sa_handler = handle_stop;
-    // The second of its kind has the default action: whoever does not want to wait can leave at once.
-    action.sa_flags = SA_RESTART | SA_RESETHAND;
+    action.sa_flags = SA_RESTART;
     sigemptyset(&action.sa_mask);
     bool is_ignored = sigaction(signals[place], NULL, &before) == 0 && before.sa_handler == SIG_IGN;
     if (!is_ignored) sigaction(signals[place], &action, NULL);

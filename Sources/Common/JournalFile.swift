@@ -45,6 +45,8 @@ package final class JournalFile {
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       throw errno == EWOULDBLOCK ? .inUse(path: path) : .system(path: path, code: errno)
     }
+    // Its owner may have removed it in between: what is written into a file without a name is lost.
+    guard fstat(descriptor, &status) == 0, status.st_nlink > 0 else { throw .inUse(path: path) }
   }
 
   deinit {

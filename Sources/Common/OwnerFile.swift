@@ -1,5 +1,5 @@
-// A file that only its owner can read, since what is written here may quote patients: it lies beside its destination
-// under another name until it is complete and on the disk, so that a crash leaves the old file or the new one.
+// A file of text that only its owner can read, since what is written here may quote patients: it takes its place when it
+// is complete and on the disk, so that a crash leaves the old file or the new one.
 import Glibc
 
 /// A file could not be written; `code` is an errno.
@@ -19,27 +19,13 @@ public struct WritingError: Error, Equatable, CustomStringConvertible {
   public var description: String { "\(path): cannot be written: \(systemMessage(code))" }
 }
 
-/// A file being written, which is removed unless it is finished.
+/// A file being written, of which nothing stays unless it is finished.
 package final class OwnerFile {
-  private let path: String
-  private let temporary: String
-  private let descriptor: Int32
+  private let file: TemporaryFile
   private var buffer: [UInt8] = []
-  private var isFinished = false
 
   /// Begins a file that will lie at `path`.
-  package init(path: String) throws(WritingError) {
-    self.path = path
-    temporary = "\(path).\(getpid()).tmp"
-    descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard descriptor >= 0 else { throw WritingError(path: path, code: errno) }
-  }
-
-  deinit {
-    guard descriptor >= 0 else { return }
-    close(descriptor)
-    if !isFinished { unlink(temporary) }
-  }
+  package init(path: String) throws(WritingError) { file = try TemporaryFile(beside: path, permissions: 0o600) }
 
   /// Makes `text` the file at `path`.
   package static func write(_ text: String, to path: String) throws(WritingError) {
@@ -57,17 +43,12 @@ package final class OwnerFile {
   /// Forces the file to the disk and puts it in its place.
   package func finish() throws(WritingError) {
     try flush()
-    guard fsync(descriptor) == 0, rename(temporary, path) == 0 else { throw WritingError(path: path, code: errno) }
-    isFinished = true
+    try file.rename()
   }
 
   private func flush() throws(WritingError) {
-    while !buffer.isEmpty {
-      let count = Glibc.write(descriptor, buffer, buffer.count)
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { throw WritingError(path: path, code: errno) }
-      buffer.removeFirst(count)
-    }
+    try file.write(buffer)
+    buffer.removeAll(keepingCapacity: true)
   }
 }
 

@@ -2,7 +2,7 @@
 // library, whose shuffle may change from version to version: a run taken up again must see the same order.
 
 /// SplitMix64 (Steele, Lea and Flood 2014): a small generator with one word of state.
-package struct SplitMix64: Sendable {
+package struct SplitMix64: RandomNumberGenerator, Sendable {
   private var state: UInt64
 
   /// A generator whose numbers follow from `seed` and `stream` alone.
@@ -10,11 +10,17 @@ package struct SplitMix64: Sendable {
     state = SplitMix64.mixed(seed) ^ SplitMix64.mixed(stream &+ 0x9e37_79b9_7f4a_7c15)
   }
 
+  /// A generator that begins at `state`.
+  package init(state: UInt64) { self.state = state }
+
   /// The next 64 bits.
   package mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
     return SplitMix64.mixed(state)
   }
+
+  /// A number from 0 up to, not including, 1.
+  package mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
 
   /// A number from 0 up to, not including, `bound`, which is above 0.
   package mutating func next(below bound: Int) -> Int {

@@ -1,7 +1,8 @@
 // Working memory of the forward pass: float32 rows, 64-byte aligned, with their shape beside them.
 import Glibc
 
-/// A matrix of float32, one row a token: shape [rows, width], row after row.
+/// A matrix of float32, one row a token: shape [rows, width], row after row. Threads may share it because whoever hands
+/// out work gives each row, or each part of one, to one thread at a time.
 public final class FloatMatrix: @unchecked Sendable {
   /// Rows there is room for.
   public let rows: Int
@@ -11,7 +12,7 @@ public final class FloatMatrix: @unchecked Sendable {
   /// Bytes of all values.
   var byteCount: Int { rows * width * MemoryLayout<Float>.stride }
 
-  /// A matrix of zeros. Pages never written take no memory.
+  /// A matrix of zeros.
   public init(rows: Int, width: Int) {
     precondition(rows > 0 && width > 0, "a matrix has rows and columns")
     self.rows = rows

@@ -56,10 +56,4 @@ extension FloatMatrix {
     precondition(count >= 0 && count <= rows, "rows of the matrix")
     base.update(repeating: 0, count: count * width)
   }
-
-  /// Copies the values of row `source` to row `target` of `other`, which may be wider.
-  public func copyValues(ofRow source: Int, to target: Int, of other: FloatMatrix) {
-    precondition(width <= other.width, "the row's width")
-    other.row(target).update(from: row(source), count: width)
-  }
 }

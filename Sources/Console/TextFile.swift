@@ -1,5 +1,6 @@
 // Files the user names: read whole up to a bound and only when they are text, written so that a reader
 // sees the old file or the new one and nobody but the owner sees either.
+import Common
 import Glibc
 
 /// Why a file the user named could not be read or written.
@@ -70,21 +71,13 @@ enum TextFile {
     }
   }
 
-  /// Makes `text` the content of the file at `path`, readable by its owner alone: written beside it,
-  /// forced to the disk, then renamed over it, so that a crash leaves the old file whole.
+  /// Makes `text` the content of the file at `path`, readable by its owner alone, so that a crash leaves the old file
+  /// or the new one.
   static func replace(_ path: String, with text: String) throws(FileError) {
     var status = stat()
     if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG { throw .notARegularFile(path: path) }
-    let temporary = "\(path).\(getpid()).tmp"
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard descriptor >= 0 else { throw .system(path: path, action: "written", code: errno) }
-    var failure = writeAll(text, to: descriptor)
-    if failure == 0, fsync(descriptor) != 0 { failure = errno }
-    if close(descriptor) != 0, failure == 0 { failure = errno }
-    if failure == 0, rename(temporary, path) != 0 { failure = errno }
-    guard failure == 0 else {
-      unlink(temporary)
-      throw .system(path: path, action: "written", code: failure)
+    do { try OwnerFile.write(text, to: path) } catch {
+      throw .system(path: path, action: "written", code: error.code)
     }
   }
 

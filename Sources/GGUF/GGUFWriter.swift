@@ -1,5 +1,6 @@
 // Makes GGUF files: metadata and tensors are collected in order, checked against the limits the reader
 // holds files to, and written through a temporary file, so that a file in use is never cut short.
+import Common
 import Compute
 
 /// Collects metadata and tensors and writes them as one GGUF file.
@@ -102,9 +103,13 @@ public struct GGUFWriter: Sendable {
   /// Writes the file to `path`: into a temporary file beside it, then renamed, so that `path` is either
   /// what it was or complete. `permissions` are those of the new file, by default its owner's alone.
   public func write(to path: String, permissions: UInt32 = 0o600) throws(GGUFWriterError) {
-    let file = try TemporaryFile(beside: path, permissions: permissions)
-    try emit { chunk throws(GGUFWriterError) in try file.write(chunk) }
-    try file.rename()
+    let file = try GGUFWriterError.naming { () throws(WritingError) in
+      try TemporaryFile(beside: path, permissions: permissions)
+    }
+    try emit { chunk throws(GGUFWriterError) in
+      try GGUFWriterError.naming { () throws(WritingError) in try file.write(chunk) }
+    }
+    try GGUFWriterError.naming(file.rename)
   }
 
   private mutating func set(_ key: String, _ value: Value) {

@@ -1,4 +1,5 @@
 // Why a GGUF file could not be written: a mistake in what it was given, or a refusal of the system.
+import Common
 import Compute
 import Glibc
 
@@ -25,6 +26,13 @@ public enum GGUFWriterError: Error, Equatable, Sendable {
   case sourceCut(path: String)
   /// The system refused to write `path`; `code` is its errno.
   case system(path: String, code: Int32)
+}
+
+extension GGUFWriterError {
+  /// What `body` returns, its failure as one of these.
+  package static func naming<Value>(_ body: () throws(WritingError) -> Value) throws(GGUFWriterError) -> Value {
+    do { return try body() } catch { throw .system(path: error.path, code: error.code) }
+  }
 }
 
 extension GGUFWriterError: CustomStringConvertible {

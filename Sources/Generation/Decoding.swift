@@ -1,5 +1,6 @@
 // One answer in the making: from logits to tokens to text, until it ends. How the logits are computed, alone or in a
 // batch, is left to others, and so every way of computing them gives the same answer.
+import Common
 import Compute
 import Glibc
 import Text
@@ -102,11 +103,4 @@ struct Decoding {
     if draft.isEmpty { return [] }
     return pace.isPaused() ? [] : draft
   }
-}
-
-/// Seconds of a clock that only goes forward.
-func monotonicSeconds() -> Double {
-  var time = timespec()
-  clock_gettime(CLOCK_MONOTONIC, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }

@@ -1,5 +1,6 @@
 // Choosing the next token from logits. Without a temperature the best one is taken; either way the same seed and
 // the same logits give the same choice.
+import Common
 import Compute
 import Glibc
 
@@ -22,22 +23,6 @@ public struct SamplingOptions: Sendable, Equatable {
 
   /// The defaults: deterministic, with a light penalty on repetition.
   public init() {}
-}
-
-/// SplitMix64: a small generator with one word of state.
-struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
-  }
-
-  /// A number from 0 up to, not including, 1.
-  mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
 }
 
 /// Chooses the tokens of one answer by the options.

@@ -1,4 +1,5 @@
 // Telling apart checkpoints that differ in their weights alone, such as two trainings of one model.
+import Common
 import Crypto
 import GGUF
 import Glibc
@@ -18,7 +19,7 @@ extension Checkpoint {
       let start = tensor.offset + (tensor.byteCount - length) / 2
       hash.update(data: file.files[tensor.fileIndex].bytes(at: start, length: length) ?? [])
     }
-    return Checkpoint.hexadecimal(hash.finalize())
+    return hash.finalize().hexadecimal
   }
 
   /// The size of each file and when it was last changed. What must not outlive a change that `contentFingerprint` does
@@ -28,14 +29,6 @@ extension Checkpoint {
       var status = stat()
       guard stat(path, &status) == 0 else { return " unknown" }
       return " \(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
-    }.joined()
-  }
-
-  /// Bytes as hexadecimal digits, two each.
-  static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-    bytes.map { byte in
-      let digits = String(byte, radix: 16)
-      return digits.count == 1 ? "0" + digits : digits
     }.joined()
   }
 }

@@ -1,4 +1,5 @@
 // A checkpoint opened and checked: the mapped file, what its metadata say, its tensors, tokenizer and template.
+import Common
 import Compute
 import Crypto
 import GGUF
@@ -71,7 +72,7 @@ public final class Checkpoint {
     var hash = SHA256()
     hash.update(data: file.headerBytes())
     for part in file.files { hash.update(data: Array("\(part.count);".utf8)) }
-    return Checkpoint.hexadecimal(hash.finalize())
+    return hash.finalize().hexadecimal
   }
 
   /// Looks for the weight that made a computation with `adapters` not finite.

@@ -45,7 +45,7 @@ struct Answerer {
   func stream(_ question: String) throws {
     var endsLine = false
     let answer = try self.answer(messages(question)) { text in
-      try Output.write(text)
+      try Output.writeAnswer(text)
       endsLine = text.hasSuffix("\n")
     }
     if !endsLine { try Output.write("\n") }

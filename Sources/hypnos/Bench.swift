@@ -1,6 +1,7 @@
 // `hypnos bench`: how fast a checkpoint runs here, beside what the machine's own limits allow.
 import ArgumentParser
 import Compute
+import Console
 import Generation
 import Model
 
@@ -86,7 +87,7 @@ struct Bench: ParsableCommand {
       style: json ? .json : markdown ? .markdown : .table, checkpoint: checkpoint, repetitions: repetitions,
       context: context, cacheFormat: cacheFormat, adapters: adapters)
     let limits = threads.values.map { (threads: $0, limits: benchmark.limits(threads: $0)) }
-    try Output.write(report.header(limits))
+    try Output.write(terminalSafe(report.header(limits)))
     for test in tests {
       for threads in threads.values {
         let result = try benchmark.run(test, threads: threads, repetitions: repetitions) { done in

@@ -179,6 +179,6 @@ struct BenchReport {
   /// Shows what is being measured on a terminal's standard error, in one line; nil wipes it.
   static func showProgress(_ text: String?) {
     guard isatty(2) == 1 else { return }
-    Output.complain("\r\u{1B}[K" + (text ?? ""), prefix: "", end: "")
+    Output.writeOver(text)
   }
 }

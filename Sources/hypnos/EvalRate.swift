@@ -71,7 +71,8 @@ struct EvalRate: ParsableCommand {
     let files = try answers.map { try AnswerFile(path: $0) }
     let models = name.isEmpty ? answers : name
     let paths = [".html", ".csv", ".key.json"].map { out + $0 }
-    try OutputPlace.check(files: paths, inputs: (answers + [task].compactMap(\.self)).map { ($0, "read for the sheets") })
+    let inputs = answers + [task].compactMap(\.self)
+    try OutputPlace.check(files: paths, inputs: inputs.map { ($0, "read for the sheets") })
     for path in paths { try FinetuneRun.allowReplacing(path, "replace it", force: force) }
     let questions = try questions()
     let study = try RatingStudy(files, models: models, questions: questions, seed: intervals.seed, limit: limit)

@@ -162,7 +162,7 @@ extension EvalRun {
     let all = TaskProblems(problems)
     guard command.skipBad else { throw all }
     Output.complain("\(problems.count) rows left out:", prefix: "")
-    for problem in all.problems { Output.complain(terminalSafe("\(problem)"), prefix: "") }
+    for problem in all.problems { Output.complain("\(problem)", prefix: "") }
     if let empty = tasks.first(where: { $0.file.items.isEmpty }) {
       throw Failure("\(empty.file.path): nothing is left to evaluate")
     }

@@ -1,5 +1,6 @@
 // `hypnos finetune --dry-run`: what the model would see, what it would cost, before anything starts. The time is
 // measured on this machine with one sequence.
+import Common
 import CSystem
 import Compute
 import Console
@@ -97,8 +98,8 @@ struct FinetuneDryRun {
   }
 
   private func seconds(_ body: () throws -> Void) rethrows -> Double {
-    let start = RunSaving.clock()
+    let start = monotonicSeconds()
     try body()
-    return max(1e-9, RunSaving.clock() - start)
+    return max(1e-9, monotonicSeconds() - start)
   }
 }

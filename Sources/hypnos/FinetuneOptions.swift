@@ -75,7 +75,17 @@ struct FinetuneAdapterOptions: ParsableArguments {
     help: ArgumentHelp("Go on from an adapter, a GGUF file or a folder of PEFT's.", valueName: "adapter"))
   var initial: String?
 
+  @Flag(help: "With --init: take an adapter made for another base where the shapes fit.")
+  var adapterAnyBase = false
+
   func validate() throws {
+    func check(_ name: String, _ value: some CustomStringConvertible, _ holds: Bool, _ range: String) throws {
+      guard holds else { throw ValidationError("--\(name) \(value): it can be \(range)") }
+    }
+    if let rank { try check("rank", rank, (1...Adapter.rankLimit).contains(rank), "1 to \(Adapter.rankLimit)") }
+    if let alpha { try check("alpha", alpha, alpha > 0 && alpha.isFinite, "a number above 0") }
+    if let lastLayers { try check("last-layers", lastLayers, lastLayers >= 1, "1 or more") }
+    guard !adapterAnyBase || initial != nil else { throw ValidationError("--adapter-any-base belongs to --init") }
     guard (0..<1).contains(dropout) else { throw ValidationError("--dropout \(dropout): it can be 0 up to 1") }
     let hasShape = rank != nil || alpha != nil || rslora || targets != nil || lastLayers != nil
     guard initial == nil || !hasShape else {
@@ -93,8 +103,10 @@ struct FinetuneAdapterOptions: ParsableArguments {
   /// The adapter that training begins with.
   func adapter(for checkpoint: Checkpoint, seed: UInt64) throws -> Adapter {
     guard let initial else { return try settings().newAdapter(for: checkpoint, seed: seed) }
-    let adapter = try Adapter(path: initial, base: Adapter.Base(checkpoint))
-    try adapter.check(fits: checkpoint, path: initial)
+    let base = Adapter.Base(checkpoint)
+    var adapter = try Adapter(path: initial, base: base)
+    try adapter.check(fits: checkpoint, path: initial, anyBase: adapterAnyBase)
+    adapter.base = base
     return adapter
   }
 

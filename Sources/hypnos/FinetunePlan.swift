@@ -42,7 +42,7 @@ struct FinetunePlan {
     let arguments = try command.data.stages()
     let names = arguments.map(\.name)
     let epochs = try StageNumbers(command.training.epochs, option: "--epochs", limit: 10_000).values(for: names)
-    let rates = try StageNumbers(command.training.rate, option: "--rate", limit: 1).values(for: names)
+    let rates = try StageNumbers(command.training.rate, option: "--rate", limit: 1000).values(for: names)
     let maker = try ExampleMaker(
       tokenizer: checkpoint.tokenizer, conversations: prompts.trainingEncoder(now: moment), sequenceLength: length)
     var options = Dataset.Options()
@@ -173,7 +173,7 @@ struct FinetunePlan {
   func tellData() {
     for (stage, dataset) in zip(stages, datasets) {
       if stages.count > 1 { Output.complain("stage \(stage.name)", prefix: "") }
-      for line in dataset.report.lines { Output.complain(terminalSafe(line), prefix: "") }
+      for line in dataset.report.lines { Output.complain(line, prefix: "") }
     }
   }
 }

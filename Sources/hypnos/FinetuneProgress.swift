@@ -1,5 +1,6 @@
 // A run as it goes, on standard error: on a terminal one line that is written over and over, elsewhere lines for a
 // log, at most a hundred steps of a stage. It uses no colour.
+import Common
 import CSystem
 import Console
 import Glibc
@@ -13,7 +14,7 @@ final class FinetuneProgress {
   private static let logLimit = 100
 
   private let isLive = isatty(STDERR_FILENO) == 1
-  private var meter = ProgressMeter(start: RunSaving.clock())
+  private var meter = ProgressMeter(start: monotonicSeconds())
   private var stage: StageStart?
   private var shownAt = 0.0
   private var isShown = false
@@ -55,23 +56,23 @@ final class FinetuneProgress {
   /// Takes the live line off the screen.
   func end() { erase() }
 
-  private func log() { Output.complain(terminalSafe(meter.line(now: RunSaving.clock())), prefix: "") }
+  private func log() { Output.complain(terminalSafe(meter.line(now: monotonicSeconds())), prefix: "") }
 
   private func refresh() {
-    let now = RunSaving.clock()
+    let now = monotonicSeconds()
     guard now - shownAt >= FinetuneProgress.refreshInterval else { return }
     shownAt = now
     let columns = Int(hypnos_terminal_columns(STDERR_FILENO))
     let width = max(20, columns > 0 ? columns : 80) - 1
     let line = clipped(terminalSafe(meter.line(now: now, width: width)), toColumns: width)
     // Back to the line's beginning, the text, and what is left of the line before erased.
-    Output.complain("\r\(line)\u{1B}[K", prefix: "", end: "")
+    Output.writeOver(line)
     isShown = true
   }
 
   private func erase() {
     guard isShown else { return }
-    Output.complain("\r\u{1B}[K", prefix: "", end: "")
+    Output.writeOver(nil)
     isShown = false
   }
 }

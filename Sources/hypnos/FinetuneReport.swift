@@ -38,7 +38,8 @@ struct FinetuneReport {
     }
     report.comparisons = try comparisons(adapterPath)
     try report.write(to: path)
-    Output.complain("\(path): written; it quotes held-out questions and answers", prefix: "")
+    let quotes = report.comparisons.isEmpty ? "" : "; it quotes held-out questions and answers"
+    Output.complain("\(path): written\(quotes)", prefix: "")
   }
 
   private func comparisons(_ adapterPath: String) throws -> [RunReport.Comparison] {

@@ -1,6 +1,7 @@
 // `hypnos inspect`: what a GGUF file holds and what running it will take.
 import ArgumentParser
 import Compute
+import Console
 import GGUF
 import Model
 import Text
@@ -35,7 +36,7 @@ struct Inspect: ParsableCommand {
     if verify { try checkpoint.get().verifyWeights() }
     let report = try InspectReport(
       file: contents, checkpoint: checkpoint, kernels: kernels, context: context, verified: verify)
-    try Output.write(json ? report.json.encoded + "\n" : report.text)
+    try Output.write(json ? report.json.encoded + "\n" : terminalSafe(report.text))
     if case .failure(let error) = checkpoint { throw Failure("\(error)") }
   }
 }

@@ -25,7 +25,9 @@ struct JudgeAdapterOptions: ParsableArguments {
   /// The adapters, as if there were one judge.
   var paths: [String] {
     adapters.map { text in
-      guard access(text, F_OK) != 0, let colon = text.firstIndex(of: ":"), Int(text[..<colon]) != nil else { return text }
+      guard access(text, F_OK) != 0, let colon = text.firstIndex(of: ":"), Int(text[..<colon]) != nil else {
+        return text
+      }
       return String(text[text.index(after: colon)...])
     }
   }

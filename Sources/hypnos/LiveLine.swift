@@ -26,22 +26,20 @@ final class LiveLine {
     let line = terminalSafe(text())
     guard isLive else { return Output.complain(line, prefix: "") }
     let columns = Int(hypnos_terminal_columns(STDERR_FILENO))
-    // Back to the line's beginning, the text, and what is left of the line before erased.
-    Output.complain(
-      "\r\(clipped(line, toColumns: max(20, columns > 0 ? columns : 80) - 1))\u{1B}[K", prefix: "", end: "")
+    Output.writeOver(clipped(line, toColumns: max(20, columns > 0 ? columns : 80) - 1))
     isShown = true
   }
 
   /// Writes `text` on a line of its own, which stays.
   func say(_ text: String) {
     erase()
-    Output.complain(terminalSafe(text), prefix: "")
+    Output.complain(text, prefix: "")
   }
 
   /// Takes the live line off the screen.
   func erase() {
     guard isShown else { return }
-    Output.complain("\r\u{1B}[K", prefix: "", end: "")
+    Output.writeOver(nil)
     isShown = false
   }
 }

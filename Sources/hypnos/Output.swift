@@ -1,5 +1,6 @@
 // Standard output and standard error: results go to the one, everything else to the other, unbuffered, so that
 // whoever reads a pipe has each answer as soon as it is there.
+import Console
 import Glibc
 
 /// The reader of standard output went away.
@@ -31,8 +32,15 @@ enum Output {
     return nil
   }
 
-  /// Writes a message for people to standard error, after the program's name.
+  /// Writes what a model said to standard output: to a terminal with nothing in it that steers the terminal.
+  static func writeAnswer(_ text: String) throws { try write(isatty(STDOUT_FILENO) == 1 ? terminalSafe(text) : text) }
+
+  /// Writes a message for people to standard error, after the program's name. Messages quote files, which must not steer
+  /// the terminal.
   static func complain(_ message: String, prefix: String = "hypnos: ", end: String = "\n") {
-    _ = writeAll(prefix + message + end, to: 2)
+    _ = writeAll(prefix + terminalSafe(message) + end, to: 2)
   }
+
+  /// Writes `line` over the line that standard error's terminal is at, which stays there; nil wipes it.
+  static func writeOver(_ line: String?) { _ = writeAll("\r\(line.map(terminalSafe) ?? "")\u{1B}[K", to: 2) }
 }

@@ -131,7 +131,7 @@ struct PipedQuestions {
     if jsonl {
       try Output.write(answerer.record(answer, id: question.id).encoded + "\n")
     } else {
-      try Output.write("Question: \(question.text ?? "")\nAnswer: \(answer.text)\n\n")
+      try Output.writeAnswer("Question: \(question.text ?? "")\nAnswer: \(answer.text)\n\n")
       Answerer.explain(answer, place: "standard input, line \(question.line): ")
     }
   }

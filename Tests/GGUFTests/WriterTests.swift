@@ -1,4 +1,5 @@
 // The writer: what it writes reads back the same, files appear whole or not at all, mistakes are named.
+import Common
 import Compute
 import Foundation
 import Testing

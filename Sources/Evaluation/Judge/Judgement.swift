@@ -11,9 +11,6 @@ public struct Judgement: Sendable, Equatable {
   /// The mean of the expected scores, 0 to 10.
   public var mean: Double { scores.values.isEmpty ? 0 : sum { $0.expected } / Double(scores.count) }
 
-  /// The mean of the hard scores.
-  public var hardMean: Double { scores.values.isEmpty ? 0 : sum { Double($0.hard) } / Double(scores.count) }
-
   private func sum(_ value: (AspectScore) -> Double) -> Double {
     JudgedAspect.allCases.reduce(0) { $0 + (scores[$1].map(value) ?? 0) }
   }

@@ -54,7 +54,7 @@ public struct RatingStudy: Sendable {
     let all = items.flatMap { item in [item.id] + files.map { $0.answers[item.id]?.text ?? "" } }
     language = JudgedLanguage(of: all.joined(separator: "\n"))
     let digest = SHA256.hash(data: Array(("\(seed)\n" + all.joined(separator: "\u{0}")).utf8))
-    study = digest.prefix(8).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    study = digest.prefix(8).hexadecimal
   }
 
   /// Writes the key to `path`, readable by its owner alone.

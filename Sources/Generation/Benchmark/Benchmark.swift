@@ -1,5 +1,6 @@
 // Runs the tests of a benchmark on one checkpoint. What is measured is the forward pass as answers use it, with the
 // choice of the likeliest token; the tokens themselves are arbitrary, since their number is all that counts.
+import Common
 import Compute
 import Model
 

@@ -1,6 +1,7 @@
 // A folder that keeps the KV cache of prompts' beginnings from one start of the program to the next. Its files hold
 // the text of prompts as tokens, patients' among them, so it exists only where the user asked for it, readable by its
 // owner alone. Nothing in it is needed: whatever is wrong with it is reported, and the prompt computed.
+import Common
 import Compute
 import Crypto
 import GGUF
@@ -60,7 +61,7 @@ public struct PrefixCache {
       guard bytes <= byteLimit else { throw .tooLarge(folder: folder, bytes: bytes, limit: byteLimit) }
       guard PrefixCache.make(folder) else { throw .system(path: folder, action: "created", code: errno) }
       makeRoom(for: bytes)
-      do throws(GGUFWriterError) {
+      do throws(WritingError) {
         try file.write(store, to: "\(folder)/\(namePrefix(of: key))\(digest)\(PrefixCache.nameSuffix)")
       } catch {
         throw .notWritten(error)
@@ -122,7 +123,7 @@ public struct PrefixCache {
 
   /// Sixteen hexadecimal digits of a digest.
   private static func name(of digest: [UInt8]) -> String {
-    digest.prefix(8).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    digest.prefix(8).hexadecimal
   }
 
   /// The folder's entries that begin so; none where there is no folder yet.

@@ -1,4 +1,5 @@
 // Why a kept beginning of a prompt is not used, or could not be kept. Neither keeps an answer from being given.
+import Common
 import GGUF
 import Glibc
 
@@ -19,7 +20,7 @@ public enum PrefixCacheError: Error, Sendable, CustomStringConvertible {
   /// There is no memory for what it holds.
   case noMemory(path: String)
   /// A new file could not be written.
-  case notWritten(GGUFWriterError)
+  case notWritten(WritingError)
   /// A prompt's cache is larger than the folder may become.
   case tooLarge(folder: String, bytes: Int, limit: Int)
 

@@ -11,6 +11,7 @@
 //
 // Numbers are little-endian. Each digest covers the one before it, so that a file's beginning can be used, checked,
 // without reading the rest.
+import Common
 import Compute
 import Crypto
 import GGUF
@@ -81,7 +82,7 @@ extension UInt32 {
 
 extension PrefixFile {
   /// Writes the first positions of `store`, as many as there are tokens, to `path`, readable by its owner alone.
-  func write(_ store: KeyValueStore, to path: String) throws(GGUFWriterError) {
+  func write(_ store: KeyValueStore, to path: String) throws(WritingError) {
     let file = try TemporaryFile(beside: path, permissions: 0o600)
     let header = header
     var digest = Array(SHA256.hash(data: header))

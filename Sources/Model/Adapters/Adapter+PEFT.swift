@@ -1,5 +1,6 @@
 // The adapter as a folder of PEFT's: adapter_config.json and adapter_model.safetensors, which transformers, vLLM
 // and others load. What PEFT does not know of travels as texts of the safetensors header.
+import Common
 import Compute
 import GGUF
 import Glibc
@@ -53,7 +54,7 @@ extension Adapter {
     let configurationPath = "\(path)/\(configurationName)"
     let writer = try safetensors()
     if mkdir(path, 0o700) != 0, errno != EEXIST { throw .writing(.system(path: path, code: errno)) }
-    do throws(GGUFWriterError) {
+    do throws(WritingError) {
       let tensors = try TemporaryFile(beside: "\(path)/\(tensorsName)", permissions: 0o600)
       try writer.write(to: tensors)
       let configuration = try TemporaryFile(beside: configurationPath, permissions: 0o600)
@@ -62,7 +63,9 @@ extension Adapter {
       try tensors.rename()
       try configuration.rename()
     } catch {
-      throw .writing(error)
+      // Where something is in it, it stays.
+      rmdir(path)
+      throw .writing(.system(path: error.path, code: error.code))
     }
   }
 

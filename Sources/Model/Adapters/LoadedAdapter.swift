@@ -1,4 +1,5 @@
 // Adapters in use: each with the scale it was given, and what they add to the products of every layer.
+import Common
 import Compute
 import Crypto
 
@@ -40,7 +41,7 @@ public struct LoadedAdapter: Sendable {
         hash.update(data: values.flatMap { value in (0..<4).map { UInt8(value.bitPattern >> (8 * $0) & 255) } })
       }
     }
-    return hash.finalize().map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    return hash.finalize().hexadecimal
   }
 
   /// What it adds to the weight `target`, if anything.

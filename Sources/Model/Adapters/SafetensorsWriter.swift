@@ -1,4 +1,5 @@
 // The safetensors format, written: float32 tensors in the order given, the header padded to eight bytes.
+import Common
 import GGUF
 import Text
 
@@ -18,7 +19,7 @@ struct SafetensorsWriter {
   var tensors: [Tensor] = []
 
   /// Writes the file piece by piece.
-  func write(to file: TemporaryFile) throws(GGUFWriterError) {
+  func write(to file: TemporaryFile) throws(WritingError) {
     try file.write(header)
     var piece: [UInt8] = []
     for tensor in tensors {

@@ -9,8 +9,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
   case name(path: String)
   /// Rows or files cannot be trained on, and were not to be skipped.
   case problems(DataReport)
-  /// No file holds an example to train on; what became of them.
-  case nothing(paths: [String], DataReport)
+  /// No file holds an example for what they were named for; what became of them.
+  case nothing(paths: [String], aim: Aim, DataReport)
   /// Sequences shorter than `minimum` tokens were asked for.
   case sequenceTooShort(Int, minimum: Int)
   /// A part to hold out that is not between 0 and 1.
@@ -19,6 +19,12 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
   case tooMuch(limit: Int, unit: String)
   /// It was interrupted.
   case interrupted
+
+  /// What data are for.
+  public enum Aim: String, Sendable {
+    case training = "train on"
+    case measuring = "measure on"
+  }
 
   /// What happened and what to do.
   public var description: String {
@@ -29,10 +35,11 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
         "\(path): the name is not UTF-8, so that it cannot be read; rename it, for example with convmv -f gbk -t utf8"
     case .problems(let report):
       return DataError.heading(of: report) + "\n" + report.problemLines.joined(separator: "\n")
-    case .nothing(let paths, let report):
-      let files = report.files.flatMap { [$0.line] + $0.longLines }
-      return (["nothing to train on in " + paths.joined(separator: ", ") + ":"] + files + report.problemLines)
-        .joined(separator: "\n")
+    case .nothing(let paths, let aim, let report):
+      let ours = report.files.filter { $0.isHeldOut == (aim == .measuring) }
+      let lines = ours.flatMap { [$0.line] + $0.longLines } + report.problemLines
+      let heading = "nothing to \(aim.rawValue) in " + paths.joined(separator: ", ")
+      return ([heading + (lines.isEmpty ? ": no file of text or JSONL is there" : ":")] + lines).joined(separator: "\n")
     case .sequenceTooShort(let length, let minimum):
       return "sequences of \(length) tokens are too short; \(minimum) is the least"
     case .fraction(let fraction): return "\(fraction) is no part to hold out: it must be at least 0 and below 1"

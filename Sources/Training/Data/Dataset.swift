@@ -46,10 +46,13 @@ public struct Dataset: Sendable {
     guard options.skipsBadRows || report.problemCount == 0 else {
       throw .problems(report)
     }
+    if case .files(let heldOutPaths) = options.heldOut, heldOut.isEmpty {
+      throw .nothing(paths: heldOutPaths, aim: .measuring, report)
+    }
     if case .fraction(let fraction) = options.heldOut {
       (training, heldOut) = HeldOutSplit.split(training, fraction: fraction, seed: options.seed)
     }
-    guard !training.isEmpty else { throw .nothing(paths: paths, report) }
+    guard !training.isEmpty else { throw .nothing(paths: paths, aim: .training, report) }
     report.training = ExampleCounts(training)
     report.heldOut = ExampleCounts(heldOut)
     self.training = training
@@ -67,7 +70,7 @@ public struct Dataset: Sendable {
       var report = stage.report
       report.heldOutElsewhere = stage.training.count - training.count
       report.training = ExampleCounts(training)
-      guard !training.isEmpty else { throw .nothing(paths: report.files.map(\.path), report) }
+      guard !training.isEmpty else { throw .nothing(paths: report.files.map(\.path), aim: .training, report) }
       parted.append(Dataset(training: training, heldOut: stage.heldOut, report: report))
     }
     return parted

@@ -7,8 +7,6 @@ public enum GradientError: Error, CustomStringConvertible, Sendable {
   case settings(String)
   /// The adapter does not fit the base.
   case adapter(AdapterError)
-  /// The base has a weight that is no number.
-  case model(ModelError)
   /// Even with every activation recomputed it takes more than is allowed; sizes in bytes.
   case memory(needed: Int, limit: Int, sequenceLength: Int)
   /// A sequence with more rows to compute than the engine has room for.
@@ -23,7 +21,6 @@ public enum GradientError: Error, CustomStringConvertible, Sendable {
     switch self {
     case .settings(let text): return text
     case .adapter(let error): return error.description
-    case .model(let error): return error.description
     case .memory(let needed, let limit, let sequenceLength):
       return
         "training on sequences of \(sequenceLength) tokens takes at least \(mebibytes(needed)) of memory beside the "

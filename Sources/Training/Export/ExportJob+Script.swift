@@ -87,6 +87,12 @@ extension ExportJob {
             return self.ended(whole, [NOT_A_TARGET] * start + whole[start:])
 
 
+    def last_state(folder):
+        """The last whole checkpoint in `folder`, or None; the trainer's state is what is written last of one."""
+        states = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").exists()]
+        return str(max(states, key=lambda path: int(path.name.split("-")[1]))) if states else None
+
+
     def examples(path, encoder, limit):
         """The examples of a file, cut to `limit` tokens; those without a target are left out."""
         made, dropped = [], 0
@@ -185,7 +191,7 @@ extension ExportJob {
             trainer = Trainer(
                 model=model, args=arguments(settings, stage, len(train), folder, options.recompute),
                 train_dataset=train, eval_dataset=held_out or None, data_collator=Padding(padding))
-            trainer.train(resume_from_checkpoint=options.resume and any(folder.glob("checkpoint-*")))
+            trainer.train(resume_from_checkpoint=last_state(folder) if options.resume else None)
             if held_out:
                 loss = trainer.evaluate()["eval_loss"]
                 if trainer.is_world_process_zero():

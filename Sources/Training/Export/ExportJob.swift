@@ -1,6 +1,7 @@
 // The same run for machines that have PyTorch: the data as JSON lines, the settings, and a script for transformers and
 // PEFT. What is exported is what training would see: without bad rows and duplicates, and with the same part held out.
 import Common
+import Compute
 import Glibc
 import Text
 
@@ -49,9 +50,19 @@ public struct ExportJob {
   }
 
   /// Writes the job into the new folder `folder`, readable by its owner alone. Throws `EEXIST` when something is
-  /// there; what a failure leaves behind has no README.
+  /// there; a failure leaves nothing behind.
   public func write(to folder: String) throws(WritingError) {
     guard mkdir(folder, 0o700) == 0 else { throw WritingError(path: folder, code: errno) }
+    do throws(WritingError) {
+      try writeFiles(to: folder)
+    } catch {
+      for name in FolderListing.names(at: folder, limit: 1 << 16) ?? [] { unlink(folder + "/" + name) }
+      rmdir(folder)
+      throw error
+    }
+  }
+
+  private func writeFiles(to folder: String) throws(WritingError) {
     for (index, stage) in stages.enumerated() {
       try JobRows(of: stage.dataset, tokenizer: tokenizer).write(
         training: folder + "/" + fileName("train", index), heldOut: folder + "/" + fileName("validation", index))

@@ -78,15 +78,22 @@ public final class RunFolder {
     try generations().reversed().compactMap { number in try? StateFile.read(file(number)) }
   }
 
-  /// Makes `kept` the newest state and keeps the one before it. Where the disk has no room for three, the older of the
-  /// two before is given up for it. When this throws, the newest is as it was.
-  public func save(_ kept: KeptState) throws(RunError) {
+  /// Makes `kept` the newest state and keeps the one before it, or, if that `mayBeSpoilt`, the oldest. Where the disk has
+  /// no room for three, the older of the two before is given up for it. When this throws, the newest is as it was.
+  public func save(_ kept: KeptState, afterWhatMayBeSpoilt mayBeSpoilt: Bool = false) throws(RunError) {
     do {
-      try write(kept)
+      try write(kept, keepsOldest: mayBeSpoilt)
     } catch .system(let path, let action, let code) where code == ENOSPC || code == EDQUOT {
       guard try removeOlder() else { throw .system(path: path, action: action, code: code) }
-      try write(kept)
+      try write(kept, keepsOldest: mayBeSpoilt)
     }
+  }
+
+  /// Finds out whether states can be written.
+  public func checkIsWritable() throws(RunError) {
+    let probe = path + "/probe" + RunFolder.temporarySuffix
+    close(try calls.create(probe))
+    calls.remove(probe)
   }
 
   /// Gives up all states but the newest good one; whether there was any.
@@ -96,7 +103,7 @@ public final class RunFolder {
     return !older.isEmpty
   }
 
-  private func write(_ kept: KeptState) throws(RunError) {
+  private func write(_ kept: KeptState, keepsOldest: Bool) throws(RunError) {
     let next = generation + 1
     let temporary = file(next) + RunFolder.temporarySuffix
     do throws(RunError) {
@@ -112,11 +119,11 @@ public final class RunFolder {
       throw error
     }
     calls.synchronizeFolder(path)
-    let before = generation
-    generation = next
     // The new state is in its place: what cannot be tidied up now is tidied up behind the next one.
     let old = (try? generations()) ?? []
-    for number in old where number != next && number != before { calls.remove(file(number)) }
+    let second = keepsOldest ? old.first : generation
+    generation = next
+    for number in old where number != next && number != second { calls.remove(file(number)) }
   }
 
   private func file(_ number: Int) -> String { "\(path)/\(RunFolder.prefix)\(number)" }

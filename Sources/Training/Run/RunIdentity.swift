@@ -1,5 +1,6 @@
 // What a run is: everything that its result depends on, as named texts. Two runs are the same when all of these are;
 // when they are not, the person who wants to go on is told which. Data and base are there as digests alone.
+import Common
 import Crypto
 import Model
 import Text
@@ -61,7 +62,7 @@ public struct RunIdentity: Sendable, Equatable {
   public subscript(name: String) -> String? { entries.first { $0.name == name }?.value }
 
   /// SHA-256 of `text`, in hexadecimal digits.
-  public static func digest(of text: String) -> String { hexadecimal(SHA256.hash(data: Array(text.utf8))) }
+  public static func digest(of text: String) -> String { SHA256.hash(data: Array(text.utf8)).hexadecimal }
 
   /// Whether all entries are equal.
   public static func == (left: RunIdentity, right: RunIdentity) -> Bool { left.differences(from: right).isEmpty }
@@ -74,11 +75,7 @@ public struct RunIdentity: Sendable, Equatable {
       hash.update(data: example.tokens.flatMap { LittleEndian.bytes(UInt32(bitPattern: $0)) })
       hash.update(data: example.lossMask.map { $0 ? 1 : 0 })
     }
-    return hexadecimal(hash.finalize())
-  }
-
-  private static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-    bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    return hash.finalize().hexadecimal
   }
 }
 

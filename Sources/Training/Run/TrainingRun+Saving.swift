@@ -17,13 +17,6 @@ public struct RunSaving {
     self.moment = moment
     self.interval = interval
   }
-
-  /// Seconds on a clock that is never set.
-  public static func clock() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-  }
 }
 
 extension TrainingRun {
@@ -57,7 +50,8 @@ extension TrainingRun {
     countedAt = now()
     guard let saving else { return }
     defer { savedAt = now() }
-    try saving.folder.save(KeptState(identity: saving.identity, moment: saving.moment, state: state))
+    try saving.folder.save(
+      KeptState(identity: saving.identity, moment: saving.moment, state: state), afterWhatMayBeSpoilt: isClimbing)
     report(.saved(step: progress.totalSteps))
   }
 

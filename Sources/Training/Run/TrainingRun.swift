@@ -1,6 +1,7 @@
 // The training loop. What comes next is always told from the progress alone: a look at the held-out loss, a step, the
 // end of a stage. So a run that was stopped anywhere goes on as if nothing had happened. It prints nothing, and asks
 // again and again whether to stop; a step or a look that is not finished then is done anew.
+import Common
 import Glibc
 import Text
 
@@ -19,6 +20,8 @@ public final class TrainingRun<Objective: TrainingObjective> {
   var gradients: AdapterParameters
   var monitor: LossMonitor
   var savedAt = 0.0
+  /// Whether it goes on from a state.
+  private let isTakenUp: Bool
   /// When the seconds of the progress were last brought up to date.
   var countedAt = 0.0
 
@@ -26,7 +29,7 @@ public final class TrainingRun<Objective: TrainingObjective> {
   /// must have their shape. `now` is a clock in seconds.
   public init(
     _ objective: Objective, stages: [TrainingStage], settings: TrainingSettings, saving: RunSaving? = nil,
-    from state: TrainingState? = nil, now: @escaping () -> Double = RunSaving.clock
+    from state: TrainingState? = nil, now: @escaping () -> Double = monotonicSeconds
   ) {
     self.objective = objective
     self.settings = settings
@@ -36,6 +39,7 @@ public final class TrainingRun<Objective: TrainingObjective> {
     gradients = AdapterParameters(zerosLike: objective.parameters)
     optimizer = AdamW(for: gradients.values)
     monitor = LossMonitor(evenGuess: objective.evenGuess)
+    isTakenUp = state != nil
     if let state { restore(state) }
   }
 
@@ -66,7 +70,13 @@ public final class TrainingRun<Objective: TrainingObjective> {
   }
 
   private func begin(_ report: (TrainingEvent) -> Void) throws(RunError) {
-    try save(report)
+    if isTakenUp {
+      // Its state is in the folder already.
+      try saving?.folder.checkIsWritable()
+      savedAt = now()
+    } else {
+      try save(report)
+    }
     report(.stage(stageStart))
   }
 

@@ -11,16 +11,16 @@ package final class TemporaryFile {
   private let descriptor: Int32
 
   /// Creates an empty file in the folder of `path`.
-  package convenience init(beside path: String, permissions: UInt32) throws(GGUFWriterError) {
+  package convenience init(beside path: String, permissions: UInt32) throws(WritingError) {
     try self.init(beside: path, permissions: permissions, isNamed: false)
   }
 
   /// The same; it has a name from the beginning where it `isNamed`, or where it must.
-  init(beside path: String, permissions: UInt32, isNamed: Bool) throws(GGUFWriterError) {
+  package init(beside path: String, permissions: UInt32, isNamed: Bool) throws(WritingError) {
     var template = TemporaryFile.template(path)
     let nameless = isNamed ? -1 : TemporaryFile.nameless(in: TemporaryFile.folder(of: path))
     descriptor = nameless >= 0 ? nameless : mkstemp(&template)
-    guard descriptor >= 0 else { throw .system(path: path, code: errno) }
+    guard descriptor >= 0 else { throw WritingError(path: path, code: errno) }
     destination = path
     temporary = nameless >= 0 ? nil : template
     guard fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0, fchmod(descriptor, permissions) == 0 else {
@@ -34,7 +34,7 @@ package final class TemporaryFile {
   }
 
   /// Appends `bytes`.
-  package func write(_ bytes: [UInt8]) throws(GGUFWriterError) {
+  package func write(_ bytes: [UInt8]) throws(WritingError) {
     var rest = bytes[...]
     while !rest.isEmpty {
       let written =
@@ -48,7 +48,7 @@ package final class TemporaryFile {
   }
 
   /// Waits until the bytes are on the disk and puts the file in the place of its destination.
-  package func rename() throws(GGUFWriterError) {
+  package func rename() throws(WritingError) {
     guard fsync(descriptor) == 0 else { throw failure() }
     if temporary == nil { try takeName() }
     if let name = temporary {
@@ -59,7 +59,7 @@ package final class TemporaryFile {
   }
 
   /// Gives the file without a name its destination's, or one beside it where that is taken: a link replaces nothing.
-  private func takeName() throws(GGUFWriterError) {
+  private func takeName() throws(WritingError) {
     if link(to: destination) { return }
     var attempts = 0
     while errno == EEXIST, attempts < 100 {
@@ -105,5 +105,5 @@ package final class TemporaryFile {
     close(folderDescriptor)
   }
 
-  private func failure() -> GGUFWriterError { .system(path: destination, code: errno) }
+  private func failure() -> WritingError { WritingError(path: destination, code: errno) }
 }
