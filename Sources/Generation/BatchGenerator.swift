@@ -109,7 +109,9 @@ public final class BatchGenerator {
   /// Lets waiting prompts join in their order, as far as there is room; those for which no memory can be had fail.
   private func admit() -> [BatchResult] {
     var failed: [BatchResult] = []
-    while running.count < limit.sequences, let next = waiting.first, fits(next.prompt.count, maxTokens: next.options.maxTokens) {
+    while running.count < limit.sequences, let next = waiting.first,
+      fits(next.prompt.count, maxTokens: next.options.maxTokens)
+    {
       let others = running + (last.map { [$0] } ?? [])
       let best = others.max { $0.computed(of: next.prompt) < $1.computed(of: next.prompt) }
       var shared = best?.computed(of: next.prompt) ?? 0

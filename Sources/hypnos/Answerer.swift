@@ -1,4 +1,5 @@
 // One loaded model that answers questions independently of one another: what `ask` and the piped questions share.
+import CSystem
 import Generation
 import Model
 import Text
@@ -32,7 +33,8 @@ struct Answerer {
 
   /// Answers `messages`; `receive` gets the text as it comes.
   func answer(_ messages: [ChatMessage], receive: (String) throws -> Void) throws -> Answer {
-    try Generator(session: session, options: options).answer(try prompts.tokens(messages), receive: receive)
+    try Generator(session: session, options: options).answer(
+      try prompts.tokens(messages), isCancelled: hypnos_interrupted, receive: receive)
   }
 
   /// A generator of many such answers at once.
@@ -50,6 +52,12 @@ struct Answerer {
     }
     if !endsLine { try Output.write("\n") }
     Answerer.explain(answer)
+    try Answerer.leaveIfInterrupted(answer)
+  }
+
+  /// Ends the program behind an answer that someone stopped, of which was said that it is not whole.
+  static func leaveIfInterrupted(_ answer: Answer) throws(Failure) {
+    if answer.finish == .interrupted { throw Failure("", code: 130) }
   }
 
   /// Takes all of standard input as one question.
@@ -61,6 +69,7 @@ struct Answerer {
     guard jsonl else { return try stream(text) }
     let answer = try self.answer(messages(text)) { _ in }
     try Output.write(record(answer, id: .integer(1)).encoded + "\n")
+    try Answerer.leaveIfInterrupted(answer)
   }
 
   /// An answer as a JSON object.

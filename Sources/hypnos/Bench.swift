@@ -99,7 +99,9 @@ struct Bench: ParsableCommand {
     }
     let measured = limits.map { threads, limits in
       let result = FirstToken.measure(
-        checkpoint: checkpoint, threads: threads, repetitions: repetitions, limits: limits)
+        checkpoint: checkpoint, threads: threads, adapters: adapters, cacheFormat: cacheFormat,
+        repetitions: repetitions,
+        limits: limits)
       return (threads: threads, result: result)
     }
     try Output.write(report.firstToken(measured))

@@ -117,7 +117,8 @@ struct BenchReport {
       return .object(
         OrderedFields(
           fields(found.speed, name: "first_token") + [
-            ("kv", .string(CacheFormat.f16.rawValue)), ("adapters", .array([])), ("seconds", .number(found.seconds)),
+            ("kv", .string(cacheFormat.rawValue)), ("adapters", .array(adapters.adapters.map(JSONValue.string))),
+            ("seconds", .number(found.seconds)),
             ("resident_bytes", .integer(found.residentBytes)), ("anonymous_bytes", .integer(found.anonymousBytes)),
           ]))
     case .failure(let failure):
@@ -134,24 +135,15 @@ struct BenchReport {
     let sizes = test.kind == .prompt ? "-p \(test.tokens) -n 0" : "-p 0 -n \(test.tokens)"
     let isUsual = checkpoint.kernels.name == KernelSet.available[0].name
     var words = isUsual ? [] : ["HYPNOS_CPU=\(checkpoint.kernels.name)"]
-    words.append("hypnos bench -m \(BenchReport.shellWord(checkpoint.path)) -t \(result.threads) \(sizes)")
+    words.append("hypnos bench -m \(checkpoint.path.shellWord) -t \(result.threads) \(sizes)")
     if test.depth > 0 { words.append("--depth \(test.depth)") }
     if test.parallel > 1 { words.append("--parallel \(test.parallel)") }
     if repetitions != Bench.usualRepetitions { words.append("--repetitions \(repetitions)") }
     if let context { words.append("-c \(context)") }
-    words += adapters.adapters.map { "--adapter \(BenchReport.shellWord($0))" }
+    words += adapters.adapters.map { "--adapter \($0.shellWord)" }
     if adapters.adapterAnyBase { words.append("--adapter-any-base") }
     if cacheFormat != .f16 { words.append("--kv \(cacheFormat.rawValue)") }
     return words.joined(separator: " ")
-  }
-
-  /// `word` as a shell takes it for one, quoted where that is needed.
-  private static func shellWord(_ word: String) -> String {
-    let isPlain = word.utf8.allSatisfy { byte in
-      byte >= 0x80 || (48...57).contains(byte) || (64...90).contains(byte) || (97...122).contains(byte)
-        || "%+,-./:=_".utf8.contains(byte)
-    }
-    return isPlain && !word.isEmpty ? word : "'" + word.replacing("'", with: "'\\''") + "'"
   }
 
   /// The first cell to the left, the others to the right.

@@ -1,5 +1,6 @@
 // `hypnos`, `hypnos chat`: the conversation on a terminal, the piped questions without one.
 import ArgumentParser
+import CSystem
 import Console
 import Generation
 import Glibc
@@ -51,6 +52,7 @@ struct Chat: ParsableCommand {
     guard session == nil, history == nil else {
       throw Failure("--session and --history are for a conversation on a terminal", code: 2)
     }
+    hypnos_install_stop_handler("")
     let answerer = try Answerer(model: model, answers: answers, prefixes: prefixes, keepsLogProbabilities: logprobs)
     if whole {
       try refuseParallel()

@@ -149,7 +149,7 @@ struct FinetuneRun {
         "The loss was \(Figure.loss(change.first)) in the first steps and is \(Figure.loss(change.last)) in the last: "
           + "unless their data differ that much, train with a lower --rate.")
     }
-    lines.append("Use it with: hypnos --adapter \(out)")
+    lines.append("Use it with: hypnos --adapter \(out.shellWord)")
     lines.append("\(folderPath) can be deleted.")
     return lines.joined(separator: "\n") + "\n"
   }

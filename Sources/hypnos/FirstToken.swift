@@ -24,15 +24,20 @@ struct FirstToken {
   /// Starts the program `repetitions` times on `checkpoint`, and takes the median of the seconds and the most of the
   /// memory; or why that was not possible.
   static func measure(
-    checkpoint: Checkpoint, threads: Int, repetitions: Int, limits: MachineLimits
+    checkpoint: Checkpoint, threads: Int, adapters: AdapterOptions, cacheFormat: CacheFormat, repetitions: Int,
+    limits: MachineLimits
   ) -> Result<FirstToken, Failure> {
     Result { () throws(Failure) in
+      // A path that begins with a dash stays a path.
+      var words = ["--model=\(checkpoint.path.shellWord)", "--threads=\(threads)", "--kv=\(cacheFormat.rawValue)"]
+      words += adapters.adapters.map { "--adapter=\($0.shellWord)" }
+      if adapters.adapterAnyBase { words.append("--adapter-any-base") }
       var runs: [(seconds: Double, residentBytes: Int, anonymousBytes: Int)] = []
-      for _ in 0..<repetitions { runs.append(try measureOnce(checkpoint: checkpoint.path, threads: threads)) }
+      for _ in 0..<repetitions { runs.append(try measureOnce(words)) }
       let test = BenchmarkTest.prompt(promptLength)
       let speed = BenchmarkResult(
         test: test, threads: threads, speeds: runs.map { Double(promptLength) / $0.seconds },
-        limit: test.limit(costs: checkpoint.costs(cacheFormat: .f16), limits: limits))
+        limit: test.limit(costs: checkpoint.costs(cacheFormat: cacheFormat), limits: limits))
       return FirstToken(
         seconds: runs.map(\.seconds).sorted()[runs.count / 2], speed: speed,
         residentBytes: runs.map(\.residentBytes).max() ?? 0, anonymousBytes: runs.map(\.anonymousBytes).max() ?? 0)
@@ -40,12 +45,11 @@ struct FirstToken {
   }
 
   private static func measureOnce(
-    checkpoint path: String, threads: Int
+    _ words: [String]
   ) throws(Failure) -> (seconds: Double, residentBytes: Int, anonymousBytes: Int) {
-    let quoted = "'" + path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     let name = BenchFirstToken.configuration.commandName ?? ""
-    // This very program, even if its file was replaced meanwhile; a path that begins with a dash stays a path.
-    let command = "exec /proc/\(getpid())/exe \(name) --model=\(quoted) --threads=\(threads) </dev/null"
+    // This very program, even if its file was replaced meanwhile.
+    let command = "exec /proc/\(getpid())/exe \(name) \(words.joined(separator: " ")) </dev/null"
     let clock = ContinuousClock()
     let start = clock.now
     guard let pipe = popen(command, "re") else { throw Failure(String(cString: strerror(errno))) }

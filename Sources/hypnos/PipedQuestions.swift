@@ -1,5 +1,6 @@
 // Questions from a pipe: each line one, many computed at once, and each answer written, in the order asked, as soon as
 // it and all before it are whole. A line that cannot be answered is reported with its number and the rest goes on.
+import CSystem
 import Generation
 import Text
 
@@ -44,6 +45,9 @@ struct PipedQuestions {
       try readWhatIsThere()
       batch.step().forEach { settle($0) }
       try writeWhatIsWhole()
+      if hypnos_interrupted() {
+        throw Failure("interrupted; \(answered) of the questions read so far are answered", code: 130)
+      }
     }
     if answered == 0 && failed == 0 { throw Failure("standard input holds no question", code: 2) }
     if failed > 0 {

@@ -1,5 +1,6 @@
 // Standard input as lines or as a whole, both bounded: a line or a document beyond the bound is an error that says
 // so, never a text cut short.
+import CSystem
 import Glibc
 
 /// Reading piped text.
@@ -80,16 +81,21 @@ struct StandardInput {
   private static func readPiece() throws -> [UInt8] {
     var piece = [UInt8](repeating: 0, count: 1 << 16)
     while true {
+      try waitForPiece()
       let count = piece.withUnsafeMutableBytes { read(0, $0.baseAddress, $0.count) }
       if count >= 0 { return Array(piece.prefix(count)) }
-      if errno == EAGAIN {
-        // Whoever shares this input, such as a shell's other program, made it return at once.
-        var input = pollfd(fd: 0, events: Int16(POLLIN), revents: 0)
-        poll(&input, 1, -1)
-      } else if errno != EINTR {
+      // Reading may return at once, as whoever shares this input has set it.
+      guard errno == EINTR || errno == EAGAIN else {
         throw Failure("standard input: \(String(cString: strerror(errno)))")
       }
     }
+  }
+
+  /// Waits until there is something to read, or the end; throws when someone interrupts the program meanwhile.
+  private static func waitForPiece() throws(Failure) {
+    var places = [0, hypnos_interrupt_descriptor()].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+    while poll(&places, nfds_t(places.count), -1) < 0, errno == EINTR {}
+    if hypnos_interrupted() { throw Failure("interrupted", code: 130) }
   }
 
   /// Text that must be UTF-8 without NUL, or why it is not. A byte order mark before it is no part of it.

@@ -4,8 +4,15 @@ import ArgumentParser
 import CSystem
 import Glibc
 
+// Streams that are closed would be taken by the next file that is opened. Reading the first finds its end; writing the
+// second fails, as it must.
+for (descriptor, mode) in [(STDIN_FILENO, O_RDONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_WRONLY)] {
+  if fcntl(descriptor, F_GETFD) < 0 { _ = open("/dev/null", mode) }
+}
 setlocale(LC_ALL, "")
 hypnos_install_fault_handler()
+// Swift's own handler would take Ctrl-\ for a crash, and leave the terminal as it is.
+signal(SIGQUIT, SIG_DFL)
 hypnos_ignore_broken_pipes()
 
 do {

@@ -117,6 +117,31 @@ import Testing
     #expect(try timeless(out) == expected)
   }
 
+  /// A shell passes a hang-up on to programs that have it from the terminal already.
+  @Test func aSignalThatComesTwiceAtOnceIsOne() throws {
+    for signal in [SIGHUP, SIGTERM] {
+      let program = try PipedProgram(arguments("--epochs", "10000", "--force"))
+      program.closeInput()
+      try program.waitForMessage("step 3: saved")
+      program.send(signal)
+      program.send(signal)
+      let outcome = try program.finish()
+      #expect(outcome.status == 130)
+      #expect(outcome.errors.contains("the same command with --resume goes on\n"))
+    }
+  }
+
+  @Test func numbersThatCannotBeAreWrongUse() throws {
+    let wrong = [
+      ["--rank", "0"], ["--rank", "10000"], ["--alpha", "0"], ["--alpha=-1"], ["--alpha", "nan"],
+      ["--last-layers", "0"],
+    ]
+    for wrong in wrong {
+      #expect(try run(["finetune", "-m", base, "--data", notes, "--out", out] + wrong).status == 2, "\(wrong)")
+    }
+    #expect(try run(arguments("--rate", "10", "--dry-run")).status == 0)
+  }
+
   @Test func anotherRunIsRefusedAndWhatDiffersIsNamed() throws {
     // It cannot end by itself before it is killed.
     func endless(_ more: String...) -> [String] { arguments() + ["--epochs", "10000"] + more }
@@ -323,8 +348,7 @@ import Testing
     #expect(broken.status == 1)
     #expect(!FileManager.default.fileExists(atPath: out))
     let wrong = [
-      ["--rank", "0"], ["--alpha=-1"], ["--last-layers", "3"], ["--sequence-length", "8"],
-      ["--sequence-length", "1000"], ["--memory", "1K"],
+      ["--last-layers", "3"], ["--sequence-length", "8"], ["--sequence-length", "1000"], ["--memory", "1K"],
     ]
     try TinyCheckpoint.write(to: base)
     for options in wrong {

@@ -135,13 +135,22 @@ import Text
     #expect {
       try dataset()
     } throws: { error in
-      guard case .nothing(let paths, let report)? = error as? DataError else { return false }
-      return paths == [folder.path] && report.files.isEmpty
+      guard case .nothing(let paths, let aim, let report)? = error as? DataError else { return false }
+      return paths == [folder.path] && aim == .training && report.files.isEmpty
     }
     let file = try folder.write("same.jsonl", pair("Q", "A"))
     #expect {
       try dataset { $0.heldOut = .files([file]) }
     } throws: { "\($0)".contains("1 duplicates left out") }
+    let long = try folder.write("long.jsonl", pair(String(repeating: "long ", count: 99), "A"))
+    #expect {
+      try dataset(sequenceLength: 64) { $0.heldOut = .files([long]) }
+    } throws: { error in
+      let lines = "\(error)".split(separator: "\n")
+      return lines.first == "nothing to measure on in \(long):"
+        && lines.contains { $0.hasPrefix("\(long) (JSONL, held out)") }
+        && !lines.contains { $0.contains("same.jsonl") }
+    }
     #expect(throws: DataError.fraction(1)) { try dataset { $0.heldOut = .fraction(1) } }
     #expect(throws: DataError.fraction(-0.1)) { try dataset { $0.heldOut = .fraction(-0.1) } }
   }

@@ -178,6 +178,27 @@ import Testing
     #expect(objective.parameters.values == kept.state.parameters)
   }
 
+  /// Neither taking a run up again while its loss climbs nor interrupting it there costs the last good state.
+  @Test func aClimbTakenUpAgainStillHasWhatWasGood() throws {
+    let folder = try TemporaryFolder()
+    let (first, _, states) = try explosion(interval: 0, in: folder.path + "/run")
+    let objective = ToyObjective()
+    objective.direction = -1
+    for isInterrupted in [true, false] {
+      let run = TrainingRun(
+        objective, stages: [ToyRun.stage(epochs: 1000, rate: 0.2, heldOut: 0)], settings: ToyRun.settings,
+        saving: ToyRun.saving(states, interval: 0), from: try states.load().kept.state)
+      let begun = run.progress.totalSteps
+      let outcome = try run.run(isStopped: { isInterrupted && run.progress.totalSteps > begun })
+      if isInterrupted {
+        #expect(outcome == .interrupted(step: begun + 1))
+      } else {
+        guard case .diverged(let divergence) = outcome else { return #expect(Bool(false), "\(outcome)") }
+        #expect(divergence.kept == first.kept)
+      }
+    }
+  }
+
   @Test func aHigherLossThatStaysIsSavedAgain() {
     let run = TrainingRun(ToyObjective(), stages: [ToyRun.stage()], settings: ToyRun.settings)
     func climbs(_ losses: [Double]) -> Bool {

@@ -28,8 +28,9 @@ void hypnos_unwatch_mapping(uintptr_t start);
 /// Makes SIGINT set a flag and wake whoever polls the wake descriptor, and do nothing else.
 void hypnos_install_interrupt_handler(void);
 
-/// Makes the first SIGINT, SIGTERM and SIGHUP set the same flag and write `message` (at most 255 bytes) to standard
-/// error; the second of its kind ends the program. One that is ignored, as under nohup, stays so.
+/// Makes SIGINT, SIGTERM and SIGHUP set the same flag, and the first of them write `message` (at most 255 bytes) to
+/// standard error. A later SIGINT or SIGTERM ends the program, unless it comes within a third of a second. One that is
+/// ignored, as under nohup, stays so.
 void hypnos_install_stop_handler(const char *message);
 
 /// Gives SIGINT its default action back.

@@ -73,7 +73,7 @@ public struct FileReport: Sendable, Equatable {
     let what = kinds.map { "\($0.rows) \($0.kind.rawValue)" }.joined(separator: ", ")
     var parts = ["\(examples) examples", "\(tokens) tokens", "\(targets) in the loss"]
     let losses = [
-      (cut, "cut"), (split, "split"), (dropped, "dropped as too long"), (duplicates, "duplicates left out"),
+      (cut, "cut"), (split, "split"), (dropped, "dropped"), (duplicates, "duplicates left out"),
       (bad, "bad"),
     ]
     parts += losses.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
@@ -86,7 +86,9 @@ public struct FileReport: Sendable, Equatable {
     var lines: [String] = []
     if cut > 0 { lines.append("  cut at the end of a sequence, a longer --sequence-length keeps more: \(cutLines)") }
     if dropped > 0 {
-      lines.append("  dropped, since what is to be learnt lies behind the end of a sequence: \(droppedLines)")
+      lines.append(
+        "  dropped, since what is to be learnt lies behind the end of a sequence, or is one token alone: \(droppedLines)"
+      )
     }
     return lines
   }
