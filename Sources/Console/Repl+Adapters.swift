@@ -11,6 +11,10 @@ extension Repl {
         terminal.line("\(adapter.name)  scale \(shortest(adapter.scale))  \(adapter.path)")
       }
     case .off(let name):
+      if name == nil, !missingAdapters.isEmpty {
+        missingAdapters = []
+        keepSession()
+      }
       guard let count = report({ try engine.removeAdapters(named: name) }) else { return }
       guard count > 0 else {
         let known = engine.adapters.map(\.name).joined(separator: ", ")
@@ -49,12 +53,19 @@ extension Repl {
     }
   }
 
-  /// Uses the adapters a session was held with, unless the command line gave others. One that cannot be had is told.
-  func takeUp(_ adapters: [SessionFile.KeptAdapter]?) {
+  /// Uses the adapters that the session in the file at `path` was held with, unless the command line gave others. One
+  /// that cannot be had is told, and stays in the file.
+  func takeUp(_ adapters: [SessionFile.KeptAdapter]?, from path: String) {
+    missingAdapters = []
     guard let adapters, !options.fixedSettings.contains("adapter"), adapters != keptAdapters else { return }
     report { try engine.removeAdapters(named: nil) }
     for adapter in adapters {
-      report { try engine.useAdapter(at: adapter.path, scale: adapter.scale, anyBase: false) }
+      do { try engine.useAdapter(at: adapter.path, scale: adapter.scale, anyBase: false) } catch {
+        missingAdapters.append(adapter)
+        terminal.line(
+          "\(path): was held with an adapter that cannot be had: \(error) The conversation goes on WITHOUT it; "
+            + "/adapter uses another, /adapter off forgets it.", .error)
+      }
     }
   }
 

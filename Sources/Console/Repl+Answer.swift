@@ -147,7 +147,7 @@ extension Repl {
 
 extension FinishReason {
   /// What the user is told under an answer, nil when it ended by itself.
-  fileprivate var remark: String? {
+  var remark: String? {
     switch self {
     case .endOfText, .stopString: nil
     case .tokenLimit: "[ended by max-tokens; /set max-tokens changes it]"

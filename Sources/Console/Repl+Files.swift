@@ -60,6 +60,7 @@ extension Repl {
     guard let last = conversation.exchanges.last else { return }
     terminal.line("> \(last.question)", .notice)
     terminal.line(last.answer)
+    if let remark = last.finish.remark { terminal.line(remark, .notice) }
     terminal.line("")
   }
 
@@ -78,18 +79,21 @@ extension Repl {
     conversation = file.conversation
     unanswered = nil
     for setting in file.settings where !options.fixedSettings.contains(setting.key) {
-      applySaved(setting.key, setting.value)
+      applySaved(setting.key, setting.value, from: path)
     }
-    takeUp(file.adapters)
+    takeUp(file.adapters, from: path)
     return belongs
   }
 
   /// Gives a setting its saved value; one that this model or version does not take is told and left.
-  private func applySaved(_ name: String, _ value: String) {
+  private func applySaved(_ name: String, _ value: String, from path: String) {
     guard let current = engine.settings.first(where: { $0.name == name }), current.isKeptInSessions else {
       return terminal.line("The session's setting \(name) is unknown here and was left out.", .notice)
     }
-    if current.value != value { report { try engine.set(name, to: value) } }
+    guard current.value != value else { return }
+    do { try engine.set(name, to: value) } catch {
+      terminal.line("\(path): its setting is left out, and stays at \(current.value): \(error)", .error)
+    }
   }
 
   /// Attaches the text file at `path` to the next question, or lists what is attached.
@@ -136,6 +140,6 @@ extension Repl {
     let kept = engine.settings.filter(\.isKeptInSessions).map { ($0.name, $0.value) }
     return SessionFile(
       modelName: model.name, fingerprint: model.fingerprint, settings: OrderedFields(kept),
-      adapters: keptAdapters, conversation: conversation)
+      adapters: keptAdapters + missingAdapters, conversation: conversation)
   }
 }

@@ -23,6 +23,8 @@ public final class Repl {
   /// The conversation before `/clear`, for `/undo`.
   var cleared: Conversation?
   var statistics = Statistics()
+  /// Adapters that the session was held with and that could not be had: they stay in its file.
+  var missingAdapters: [SessionFile.KeptAdapter] = []
   /// The session file that the conversation is kept in.
   var sessionPath: String?
   var isLeaving = false
@@ -70,6 +72,9 @@ public final class Repl {
     recallHistory()
     showOpening()
     if let resumed { showResumed(from: resumed) }
+    if let sessionPath, let reason = TextFile.obstacle(toWriting: sessionPath) {
+      terminal.line("\(sessionPath): cannot be written: \(reason). The conversation will not be kept.", .error)
+    }
     while !isLeaving && !terminal.isClosed {
       terminal.endLine()
       handle(lines.next(prompt: terminal.prompt("> ")))

@@ -95,6 +95,12 @@ enum TextFile {
     guard failure == 0 else { throw .system(path: path, action: "written", code: failure) }
   }
 
+  /// Why `replace` would fail at `path`, as far as can be told before; nil when nothing is known against it.
+  static func obstacle(toWriting path: String) -> String? {
+    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+    return access(folder, W_OK | X_OK) == 0 ? nil : String(cString: strerror(errno))
+  }
+
   /// Whether something is at `path`.
   static func exists(_ path: String) -> Bool {
     var status = stat()

@@ -51,6 +51,14 @@ import Testing
       #expect(try SessionFile(at: session).adapters == [SessionFile.KeptAdapter(path: resolved, scale: 0.5)])
       let resumed = try converse([], options: options)
       #expect(resumed.engine.adapters.map(\.scale) == [0.5])
+      // One that is gone is told of, and stays in the file.
+      try FileManager.default.removeItem(atPath: adapter)
+      let without = try converse(["go on"], options: options)
+      #expect(without.engine.adapters.isEmpty)
+      #expect(without.output.contains("\(session): was held with an adapter that cannot be had: "))
+      #expect(try SessionFile(at: session).adapters == [SessionFile.KeptAdapter(path: resolved, scale: 0.5)])
+      _ = try converse(["/adapter off"], options: options)
+      #expect(try SessionFile(at: session).adapters == [])
       // The command line's adapters stand.
       let engine = StubEngine()
       engine.adapters = [AdapterDescription(name: "icu", path: "icu.gguf", scale: 1)]

@@ -64,6 +64,7 @@ final class StubEngine: ConversationEngine {
 
   func useAdapter(at path: String, scale: Float, anyBase: Bool) throws {
     guard !path.hasPrefix("foreign") || anyBase else { throw Refusal(description: "\(path): made for another base") }
+    guard !path.hasPrefix("/") || access(path, F_OK) == 0 else { throw Refusal(description: "\(path): no such file.") }
     adapters.removeAll { $0.path == path }
     let name = String(path.split(separator: "/").last?.prefix { $0 != "." } ?? "")
     adapters.append(AdapterDescription(name: name, path: path, scale: scale))
