@@ -51,6 +51,11 @@ struct ModelOptions: ParsableArguments {
     return checkpoint
   }
 
+  /// No longer watches the mapping of `checkpoint`, which is about to go.
+  static func close(_ checkpoint: Checkpoint) {
+    for file in checkpoint.file.files { hypnos_unwatch_mapping(file.addressRange.lowerBound) }
+  }
+
   /// A session on a freshly opened checkpoint, with the adapters asked for.
   func openSession(prefixCache: PrefixCache? = nil) throws -> Session {
     let checkpoint = try openCheckpoint()

@@ -51,6 +51,7 @@ final class ReplEngine: ConversationEngine {
     let checkpoint = try ModelOptions.open(path, kernels: session.model.checkpoint.kernels)
     let prompts = try PromptBuilder(checkpoint, template: template)
     let context = requestedContext ?? checkpoint.parameters.trainedContext
+    ModelOptions.close(session.model.checkpoint)
     session = Session(
       model: Transformer(checkpoint, threads: threads, cacheFormat: session.model.cacheFormat), context: context,
       prefixCache: prefixCache)
