@@ -84,7 +84,7 @@ extension ComputeEngine {
 /// One product, or its backward twin, as the kernels are called for it: numbers and addresses only, as in `ProductCall`.
 private struct FineCall: @unchecked Sendable {
   /// Values summed before the next ones are laid out; a multiple of 128 too.
-  private static let depthAtOnce = 512
+  private static let depthAtOnce = 640
   /// What a piece's panels take.
   static var panelBytes: Int {
     LanePiece.lanesAtOnce / HYPNOS_FINE_LANES * hypnos_fine_panel_bytes(depthAtOnce)
