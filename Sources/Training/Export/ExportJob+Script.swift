@@ -254,6 +254,7 @@ extension ExportJob {
 
     Examples are padded here, not packed, so a step takes micro_batch x accumulation x processes examples. The base is
     not quantized. Text in a message that spells a special token is read as that token by the transformers library.
+    A stage does not end early: what is written is the last adapter, not the best by the held-out loss, which is only shown.
 
     """
   }
