@@ -92,7 +92,8 @@ package final class TemporaryFile {
 
   private static func template(_ path: String) -> [CChar] { Array("\(path).XXXXXX".utf8CString) }
 
-  private static func folder(of path: String) -> String {
+  /// The folder that `path` lies in.
+  package static func folder(of path: String) -> String {
     path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
   }
 

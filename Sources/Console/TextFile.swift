@@ -97,8 +97,7 @@ enum TextFile {
 
   /// Why `replace` would fail at `path`, as far as can be told before; nil when nothing is known against it.
   static func obstacle(toWriting path: String) -> String? {
-    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
-    return access(folder, W_OK | X_OK) == 0 ? nil : String(cString: strerror(errno))
+    access(TemporaryFile.folder(of: path), W_OK | X_OK) == 0 ? nil : String(cString: strerror(errno))
   }
 
   /// Whether something is at `path`.

@@ -56,7 +56,7 @@ struct Answerer {
   }
 
   /// Ends the program behind an answer that someone stopped, of which was said that it is not whole.
-  static func leaveIfInterrupted(_ answer: Answer) throws(Failure) {
+  private static func leaveIfInterrupted(_ answer: Answer) throws(Failure) {
     if answer.finish == .interrupted { throw Failure("", code: 130) }
   }
 
@@ -66,8 +66,13 @@ struct Answerer {
     let text: String
     do { text = try StandardInput.text(bytes) } catch { throw Failure("standard input \(error)") }
     guard !text.allSatisfy(\.isWhitespace) else { throw Failure("standard input holds no question", code: 2) }
-    guard jsonl else { return try stream(text) }
-    let answer = try self.answer(messages(text)) { _ in }
+    try answerOnly(text, asObject: jsonl)
+  }
+
+  /// Answers the only question there is, as a JSON object or in plain text as it comes.
+  func answerOnly(_ question: String, asObject: Bool) throws {
+    guard asObject else { return try stream(question) }
+    let answer = try self.answer(messages(question)) { _ in }
     try Output.write(record(answer, id: .integer(1)).encoded + "\n")
     try Answerer.leaveIfInterrupted(answer)
   }

@@ -26,11 +26,7 @@ struct Ask: ParsableCommand {
     guard !question.allSatisfy(\.isWhitespace) else { throw Failure("the question is empty", code: 2) }
     hypnos_install_stop_handler("")
     let answerer = try Answerer(model: model, answers: answers, prefixes: prefixes, keepsLogProbabilities: logprobs)
-    let text = try withDocument(question)
-    guard json else { return try answerer.stream(text) }
-    let answer = try answerer.answer(answerer.messages(text)) { _ in }
-    try Output.write(answerer.record(answer, id: .integer(1)).encoded + "\n")
-    try Answerer.leaveIfInterrupted(answer)
+    try answerer.answerOnly(withDocument(question), asObject: json)
   }
 
   private func withDocument(_ question: String) throws -> String {

@@ -29,9 +29,13 @@ struct ModelOptions: ParsableArguments {
     if let threads, !(1...256).contains(threads) {
       throw ValidationError("--threads \(threads): it can be 1 to 256")
     }
-    if let context, !(8...(1 << 24)).contains(context) {
-      throw ValidationError("--context \(context): it can be 8 to \(1 << 24)")
-    }
+    try ModelOptions.check(context: context)
+  }
+
+  /// Refuses a `context` that no model can have.
+  static func check(context: Int?) throws {
+    guard let context, !(8...(1 << 24)).contains(context) else { return }
+    throw ValidationError("--context \(context): it can be 8 to \(1 << 24)")
   }
 
   /// Opens the checkpoint and watches its mapping.

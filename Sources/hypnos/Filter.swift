@@ -82,9 +82,7 @@ struct Filter: ParsableCommand {
 
   func validate() throws {
     if let threads, !(1...256).contains(threads) { throw ValidationError("--threads \(threads): it can be 1 to 256") }
-    if let context, !(8...(1 << 24)).contains(context) {
-      throw ValidationError("--context \(context): it can be 8 to \(1 << 24)")
-    }
+    try ModelOptions.check(context: context)
     if let keep, !(keep > 0 && keep <= 1) { throw ValidationError("--keep \(keep): it can be above 0 and at most 1") }
     for (name, value) in [("min-mean", minMean), ("min-gain", minGain), ("min-score", minScore)] {
       if let value, !value.isFinite { throw ValidationError("--\(name): it must be a number") }
@@ -99,11 +97,14 @@ struct Filter: ParsableCommand {
     }
     _ = try rule()
     _ = try label()
-    _ = try adapters.arguments(judges.isEmpty ? ["the default model"] : judges)
+    _ = try judgeAdapters()
   }
 
   /// The judges' files, in their order; none for the default model.
   var judges: [String] { model + judge }
+
+  /// The adapters of each judge.
+  func judgeAdapters() throws -> [[String]] { try adapters.arguments(judges.isEmpty ? ["the default model"] : judges) }
 
   /// What is kept.
   func rule() throws -> FilterRule {

@@ -57,7 +57,7 @@ struct FilterRun {
   private func checkOutputs(inputs: [(path: String, what: String)]) throws {
     try OutputPlace.check(
       files: [command.out, journalPath, command.rejected, command.report],
-      inputs: command.pairs.map { ($0, "filtered") } + inputs, adapters: command.adapters.paths,
+      inputs: command.pairs.map { ($0, "filtered") } + inputs, adapters: command.judgeAdapters().flatMap(\.self),
       template: command.template)
   }
 

@@ -79,9 +79,6 @@ struct FinetuneAdapterOptions: ParsableArguments {
   var adapterAnyBase = false
 
   func validate() throws {
-    func check(_ name: String, _ value: some CustomStringConvertible, _ holds: Bool, _ range: String) throws {
-      guard holds else { throw ValidationError("--\(name) \(value): it can be \(range)") }
-    }
     if let rank { try check("rank", rank, (1...Adapter.rankLimit).contains(rank), "1 to \(Adapter.rankLimit)") }
     if let alpha { try check("alpha", alpha, alpha > 0 && alpha.isFinite, "a number above 0") }
     if let lastLayers { try check("last-layers", lastLayers, lastLayers >= 1, "1 or more") }
@@ -160,9 +157,6 @@ struct FinetuneTrainingOptions: ParsableArguments {
   var seed: UInt64 = 0
 
   func validate() throws {
-    func check(_ name: String, _ value: some CustomStringConvertible, _ holds: Bool, _ range: String) throws {
-      guard holds else { throw ValidationError("--\(name) \(value): it can be \(range)") }
-    }
     try check("warm-up", warmUp, (0...1).contains(warmUp), "0 to 1")
     try check("batch", batch, (1...4096).contains(batch), "1 to 4096")
     try check("accumulate", accumulate, (1...4096).contains(accumulate), "1 to 4096")
@@ -189,3 +183,8 @@ struct FinetuneTrainingOptions: ParsableArguments {
 }
 
 extension LearningRateSchedule: ExpressibleByArgument {}
+
+/// Refuses the option `name` with a `value` of which what must hold does not.
+private func check(_ name: String, _ value: some CustomStringConvertible, _ holds: Bool, _ range: String) throws {
+  guard holds else { throw ValidationError("--\(name) \(value): it can be \(range)") }
+}

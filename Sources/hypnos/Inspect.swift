@@ -24,9 +24,7 @@ struct Inspect: ParsableCommand {
   var context: Int?
 
   func validate() throws {
-    if let context, !(8...(1 << 24)).contains(context) {
-      throw ValidationError("--context \(context): it can be 8 to \(1 << 24)")
-    }
+    try ModelOptions.check(context: context)
   }
 
   mutating func run() throws {

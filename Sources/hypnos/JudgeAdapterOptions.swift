@@ -22,16 +22,6 @@ struct JudgeAdapterOptions: ParsableArguments {
     try AdapterOptions.load(arguments(paths)[judge], for: checkpoint, anyBase: adapterAnyBase)
   }
 
-  /// The adapters, as if there were one judge.
-  var paths: [String] {
-    adapters.map { text in
-      guard access(text, F_OK) != 0, let colon = text.firstIndex(of: ":"), Int(text[..<colon]) != nil else {
-        return text
-      }
-      return String(text[text.index(after: colon)...])
-    }
-  }
-
   /// What is given for each of the judges at `paths`, their numbers taken off.
   func arguments(_ paths: [String]) throws -> [[String]] {
     var arguments = [[String]](repeating: [], count: paths.count)

@@ -78,7 +78,7 @@ struct PipedQuestions {
     do {
       try answerer.stream(text)
       answered += 1
-    } catch  where error is ClosedPipe || error is Failure {
+    } catch let error where error is ClosedPipe || error is Failure {
       // Standard output's, which no question is to blame for.
       throw error
     } catch {

@@ -75,10 +75,7 @@ extension TrainingRun {
   /// Whether the loss has been far above what it was for some steps, but not for so many that the monitor would have
   /// told a failure.
   var isClimbing: Bool {
-    let losses = progress.losses[(progress.stageStarts.last ?? 0)...]
-    let lasts = losses.indices.suffix(LossMonitor.mostStepsToTell)
-    let climbing = lasts.reversed().prefix { isAbove($0, since: losses.startIndex) }
-    return !climbing.isEmpty && climbing.count < LossMonitor.mostStepsToTell
+    (1..<LossMonitor.mostStepsToTell).contains(stepsAbove(progress.losses[(progress.stageStarts.last ?? 0)...]))
   }
 
   /// Whether the step after `state` found a loss well above the lowest mean before it: a fifth, and half a nat. That a
@@ -87,18 +84,19 @@ extension TrainingRun {
     let (start, done) = (state.progress.stageStarts.last ?? 0, state.progress.totalSteps)
     guard start < done else { return false }
     guard done < progress.losses.count else { return sign != .notFinite }
-    return isAbove(done, since: start)
+    return stepsAbove(progress.losses[start...done]) > 0
   }
 
-  /// Whether the loss of `step` is a fifth and half a nat above the lowest mean of those before it from `start` on.
-  private func isAbove(_ step: Int, since start: Int) -> Bool {
+  /// How many of `losses`, the last ones without a break, are a fifth and half a nat above the lowest mean before them.
+  private func stepsAbove(_ losses: some Sequence<Double>) -> Int {
     var monitor = LossMonitor(evenGuess: objective.evenGuess)
-    var lowest = Double.infinity
-    for loss in progress.losses[start..<step] {
+    var (lowest, steps) = (Double.infinity, 0)
+    for loss in losses {
+      steps = loss > 1.2 * lowest + 0.5 ? steps + 1 : 0
       monitor.add(loss)
       lowest = min(lowest, monitor.smoothed)
     }
-    return progress.losses[step] > 1.2 * lowest + 0.5
+    return steps
   }
 }
 
