@@ -1,7 +1,7 @@
 // AVX2 with FMA and F16C: 32 codes in a register, multiplied and added in pairs by vpmaddubsw.
 //
 // The same two ways as with AVX-512: few columns are streamed, four rows at a time; many go through a panel
-// of sixteen rows, three columns at a time. Codes of up to 6 bits are unsigned, and as many products are added
+// of sixteen rows, four columns at a time. Codes of up to 6 bits are unsigned, and as many products are added
 // in 16 bits as cannot overflow; codes of 8 bits are signed, their signs moved to the columns' values.
 #if defined(__x86_64__)
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
@@ -51,7 +51,7 @@ ALWAYS_INLINE void store_halves(uint16_t *p, floats x) {
 // Codes of 8 bits are signed here and have no bias.
 #define HAS_BIAS(bits) ((bits) < 8)
 
-enum { PANEL_ROWS = 16, PANEL_COLUMNS = 3, FILL_ROWS = 8 };
+enum { PANEL_ROWS = 16, PANEL_COLUMNS = 4, FILL_ROWS = 8 };
 
 // Codes [row][half][pair] of two blocks each; scales and minima [block][row], of the blocks or of their halves.
 typedef struct {
@@ -342,45 +342,63 @@ ALWAYS_INLINE __m256i load_codes(const uint8_t *codes, int step, int nibbles) {
   return nibbles ? _mm256_and_si256(x, _mm256_set1_epi8(15)) : x;
 }
 
+// Keeps a sum where it is in the order of the code. The compiler would add up a column's products before it begins the
+// next, and for that store every broadcast of its values and load it again.
+ALWAYS_INLINE __m256i in_order(__m256i sum) {
+  __asm__("" : "+x"(sum));
+  return sum;
+}
+
+// The integer sums of 16 rows and `count` columns over the values of a block, or of its half `h`; the rows' codes begin
+// at `codes`, the columns' are at place `lane` of group `group`.
+ALWAYS_INLINE void sum_block(
+  const uint8_t *codes, int h, int halves, int bits, int nibbles,
+  const hypnos_column_group *const columns[PANEL_COLUMNS], size_t group, size_t lane, int count,
+  __m256i dots[2][PANEL_COLUMNS]) {
+  int steps = 8 / halves, additions = safe_additions(bits, halves);
+  for (int from = 0; from < steps; from += additions) {
+    __m256i pairs[2][PANEL_COLUMNS];
+    _Pragma("clang loop unroll(full)") for (int s = from; s < from + additions; s++) {
+      int step = h * steps + s;
+      __m256i rows[2];
+      for (int i = 0; i < 2; i++) rows[i] = load_codes(codes + 32 * i, step, nibbles);
+      for (int c = 0; c < count; c++) {
+        int32_t four;
+        memcpy(&four, &columns[c][group].values[step / 4][lane][step % 4 * 4], 4);
+        for (int i = 0; i < 2; i++) {
+          __m256i product = multiply_pairs(rows[i], _mm256_set1_epi32(four), bits);
+          pairs[i][c] = s == from ? product : _mm256_add_epi16(pairs[i][c], product);
+          if (additions > 1) pairs[i][c] = in_order(pairs[i][c]);
+        }
+      }
+    }
+    for (int i = 0; i < 2; i++)
+      for (int c = 0; c < count; c++) {
+        __m256i wide = _mm256_madd_epi16(pairs[i][c], _mm256_set1_epi16(1));
+        dots[i][c] = from > 0 ? _mm256_add_epi32(dots[i][c], wide) : wide;
+      }
+  }
+}
+
 // Adds one block of 16 rows, at `position` in the panel and at place `lane` of its group, times `count` columns to
 // the running sums.
 ALWAYS_INLINE void multiply_block(
   const panel *p, size_t position, size_t lane, int shift, int halves, int minimum, int bits, int nibbles,
   const hypnos_column_group *const columns[PANEL_COLUMNS], size_t group, int count,
   __m256 sums[2][PANEL_COLUMNS]) {
-  __m256i ones = _mm256_set1_epi16(1);
-  int steps = 8 / halves, additions = safe_additions(bits, halves);
+  const uint8_t *codes = p->codes + position * (nibbles ? 4 : 8) * PANEL_ROWS * 4;
   for (int h = 0; h < halves; h++) {
     int part = halves == 2 ? 1 + h : 0;
     __m256i dots[2][PANEL_COLUMNS];
-    for (int c = 0; c < count; c++) {
-      int offset = 0;
-      if (shift >= 0 && HAS_BIAS(bits)) offset = columns[c][group].sums[part].negative[lane] * (1 << shift);
-      dots[0][c] = dots[1][c] = _mm256_set1_epi32(offset);
-    }
-    for (int from = 0; from < steps; from += additions) {
-      __m256i pairs[2][PANEL_COLUMNS];
-      for (int s = from; s < from + additions; s++) {
-        const uint8_t *codes = p->codes + position * (nibbles ? 4 : 8) * PANEL_ROWS * 4;
-        int step = h * steps + s;
-        for (int i = 0; i < 2; i++) {
-          __m256i w = load_codes(codes + 32 * i, step, nibbles);
-          for (int c = 0; c < count; c++) {
-            int32_t four;
-            memcpy(&four, &columns[c][group].values[step / 4][lane][step % 4 * 4], 4);
-            __m256i product = multiply_pairs(w, _mm256_set1_epi32(four), bits);
-            pairs[i][c] = s == from ? product : _mm256_add_epi16(pairs[i][c], product);
-          }
-        }
-      }
-      for (int i = 0; i < 2; i++)
-        for (int c = 0; c < count; c++)
-          dots[i][c] = _mm256_add_epi32(dots[i][c], _mm256_madd_epi16(pairs[i][c], ones));
-    }
+    sum_block(codes, h, halves, bits, nibbles, columns, group, lane, count, dots);
     size_t at = position * p->block_scales + (size_t)h * PANEL_ROWS;
     for (int i = 0; i < 2; i++) {
       __m256 scales = _mm256_load_ps(p->scales + at + i * 8);
       for (int c = 0; c < count; c++) {
+        if (!minimum && HAS_BIAS(bits)) {
+          int32_t offset = columns[c][group].sums[part].negative[lane] * (1 << shift);
+          dots[i][c] = _mm256_add_epi32(dots[i][c], _mm256_set1_epi32(offset));
+        }
         __m256 factor = _mm256_mul_ps(scales, _mm256_set1_ps(columns[c][group].scales[lane]));
         sums[i][c] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots[i][c]), factor, sums[i][c]);
         if (minimum) {
@@ -421,6 +439,7 @@ ALWAYS_INLINE void multiply_panel_as(
     const panel *p, int shift, const hypnos_column_group *columns, int count, \
     float out[PANEL_COLUMNS][PANEL_ROWS]) { \
     switch (count) { \
+      case 4: multiply_panel_as(p, shift, halves, minimum, bits, nibbles, columns, 4, out); break; \
       case 3: multiply_panel_as(p, shift, halves, minimum, bits, nibbles, columns, 3, out); break; \
       case 2: multiply_panel_as(p, shift, halves, minimum, bits, nibbles, columns, 2, out); break; \
       default: multiply_panel_as(p, shift, halves, minimum, bits, nibbles, columns, 1, out); break; \
