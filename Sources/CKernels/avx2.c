@@ -101,23 +101,54 @@ ALWAYS_INLINE void split_group(const uint8_t *group, size_t size, size_t header,
   }
 }
 
-// The f16 numbers `offset` bytes into the blocks of `size` bytes, as floats [block][row].
-ALWAYS_INLINE floats block_halves(const uint8_t *const rows[4], size_t size, size_t offset) {
-  _Alignas(32) uint16_t h[16];
-  for (size_t b = 0; b < 4; b++)
-    for (size_t r = 0; r < 4; r++) memcpy(&h[4 * b + r], rows[r] + b * size + offset, 2);
-  return load_halves(h);
+// The 32 bits at the start of every block of `size` bytes, [block][row]: an f16 scale and, in some formats, a minimum.
+// They go straight into registers: a vector read over narrow stores would wait until those have reached the cache.
+ALWAYS_INLINE void load_headers(const uint8_t *const rows[4], size_t size, __m128i headers[4]) {
+  for (size_t b = 0; b < 4; b++) {
+    int32_t h[4];
+    for (size_t r = 0; r < 4; r++) memcpy(&h[r], rows[r] + b * size, 4);
+    headers[b] = _mm_setr_epi32(h[0], h[1], h[2], h[3]);
+  }
+}
+
+// Sixteen words, each an f16 number above which are zeros, as floats.
+ALWAYS_INLINE floats widen_halves(const __m128i words[4]) {
+  __m256 low = _mm256_cvtph_ps(_mm_packus_epi32(words[0], words[1]));
+  __m256 high = _mm256_cvtph_ps(_mm_packus_epi32(words[2], words[3]));
+  floats x;
+  memcpy(&x, &low, 32);
+  memcpy((char *)&x + 32, &high, 32);
+  return x;
+}
+
+ALWAYS_INLINE floats lower_halves(const __m128i headers[4]) {
+  __m128i words[4];
+  for (int b = 0; b < 4; b++) words[b] = _mm_blend_epi16(headers[b], _mm_setzero_si128(), 0xaa);
+  return widen_halves(words);
+}
+
+ALWAYS_INLINE floats upper_halves(const __m128i headers[4]) {
+  __m128i words[4];
+  for (int b = 0; b < 4; b++) words[b] = _mm_srli_epi32(headers[b], 16);
+  return widen_halves(words);
+}
+
+// The scales, and for a format with minima those, of blocks of `size` bytes that begin with them, [block][row].
+ALWAYS_INLINE void load_scales(const uint8_t *const rows[4], size_t size, int minimum, four_rows *g) {
+  __m128i headers[4];
+  load_headers(rows, size, headers);
+  g->scales[0] = lower_halves(headers);
+  if (minimum) g->minima[0] = -upper_halves(headers);
 }
 
 ALWAYS_INLINE void load_q4_0(const uint8_t *const rows[4], size_t half, four_rows *g) {
   for (int r = 0; r < 4; r++) split_group(rows[r], 18, 2, g->codes[r]);
-  g->scales[0] = block_halves(rows, 18, 0);
+  load_scales(rows, 18, 0, g);
 }
 
 ALWAYS_INLINE void load_q4_1(const uint8_t *const rows[4], size_t half, four_rows *g) {
   for (int r = 0; r < 4; r++) split_group(rows[r], 20, 4, g->codes[r]);
-  g->scales[0] = block_halves(rows, 20, 0);
-  g->minima[0] = -block_halves(rows, 20, 2);
+  load_scales(rows, 20, 1, g);
 }
 
 // Adds 16 where the 32 bits that stand `offset` bytes into each block of `size` bytes are set.
@@ -141,7 +172,7 @@ ALWAYS_INLINE void load_q5_0(const uint8_t *const rows[4], size_t half, four_row
     split_group(rows[r], 22, 6, g->codes[r]);
     add_fifth_bits(rows[r], 22, 2, g->codes[r]);
   }
-  g->scales[0] = block_halves(rows, 22, 0);
+  load_scales(rows, 22, 0, g);
 }
 
 ALWAYS_INLINE void load_q5_1(const uint8_t *const rows[4], size_t half, four_rows *g) {
@@ -149,8 +180,7 @@ ALWAYS_INLINE void load_q5_1(const uint8_t *const rows[4], size_t half, four_row
     split_group(rows[r], 24, 8, g->codes[r]);
     add_fifth_bits(rows[r], 24, 4, g->codes[r]);
   }
-  g->scales[0] = block_halves(rows, 24, 0);
-  g->minima[0] = -block_halves(rows, 24, 2);
+  load_scales(rows, 24, 1, g);
 }
 
 ALWAYS_INLINE void load_q8_0(const uint8_t *const rows[4], size_t half, four_rows *g) {
@@ -160,7 +190,7 @@ ALWAYS_INLINE void load_q8_0(const uint8_t *const rows[4], size_t half, four_row
         const uint8_t *qs = rows[r] + 2 * pair * sizeof(block_q8_0) + 2 + 16 * h;
         g->codes[r][h][pair] = load_two(qs, qs + sizeof(block_q8_0));
       }
-  g->scales[0] = block_halves(rows, 34, 0);
+  load_scales(rows, 34, 0, g);
 }
 
 ALWAYS_INLINE void load_q2_k(const uint8_t *const rows[4], size_t half, four_rows *g) {
@@ -255,27 +285,31 @@ ALWAYS_INLINE __m256i multiply_pairs(__m256i codes, __m256i values, int bits) {
   return _mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(values, codes));
 }
 
-ALWAYS_INLINE __m256i add_unpacked_32(__m256i a, __m256i b) {
-  return _mm256_add_epi32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
-}
+// Neighbouring 32-bit parts of `a` and of `b` added, interleaved: as 16-bit integers, or as 32-bit ones.
+#define ADD_UNPACKED(a, b, width) \
+  _mm256_add_epi##width(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b))
+#define ADD_UNPACKED_TWICE(a, b, width) \
+  _mm256_add_epi##width(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b))
 
-// Four rows times one column, two blocks: integer sums [block][row] of half `h`, or of the whole blocks.
+// Four rows times one column, two blocks: integer sums [block][row] of half `h`, or of the whole blocks. Additions stay
+// in 16 bits as long as they cannot overflow.
 ALWAYS_INLINE __m256i sum_pair(
   const four_rows *g, const hypnos_column_group *column, int halves, int bits, int h, int pair) {
-  __m256i dots[4], ones = _mm256_set1_epi16(1);
+  __m256i sums[4], ones = _mm256_set1_epi16(1);
   for (int r = 0; r < 4; r++) {
-    __m256i first = multiply_pairs(g->codes[r][h][pair], load_256(column->values[h][2 * pair]), bits);
-    if (halves == 1) {
-      __m256i second = multiply_pairs(g->codes[r][1][pair], load_256(column->values[1][2 * pair]), bits);
-      if (bits < 8) first = _mm256_add_epi16(first, second);
-      dots[r] = _mm256_madd_epi16(first, ones);
-      if (bits == 8) dots[r] = _mm256_add_epi32(dots[r], _mm256_madd_epi16(second, ones));
-    } else {
-      dots[r] = _mm256_madd_epi16(first, ones);
-    }
+    sums[r] = multiply_pairs(g->codes[r][h][pair], load_256(column->values[h][2 * pair]), bits);
+    if (halves == 2) continue;
+    __m256i second = multiply_pairs(g->codes[r][1][pair], load_256(column->values[1][2 * pair]), bits);
+    sums[r] = bits < 8 ? _mm256_add_epi16(sums[r], second)
+                       : _mm256_add_epi32(_mm256_madd_epi16(sums[r], ones), _mm256_madd_epi16(second, ones));
   }
-  __m256i top = add_unpacked_32(dots[0], dots[1]), bottom = add_unpacked_32(dots[2], dots[3]);
-  return _mm256_add_epi32(_mm256_unpacklo_epi64(top, bottom), _mm256_unpackhi_epi64(top, bottom));
+  if (bits == 8) {
+    __m256i top = ADD_UNPACKED(sums[0], sums[1], 32), bottom = ADD_UNPACKED(sums[2], sums[3], 32);
+    return ADD_UNPACKED_TWICE(top, bottom, 32);
+  }
+  __m256i top = ADD_UNPACKED(sums[0], sums[1], 16), bottom = ADD_UNPACKED(sums[2], sums[3], 16);
+  if (bits <= 4) return _mm256_madd_epi16(ADD_UNPACKED_TWICE(top, bottom, 16), ones);
+  return ADD_UNPACKED_TWICE(_mm256_madd_epi16(top, ones), _mm256_madd_epi16(bottom, ones), 32);
 }
 
 // The integer sums [block][row] of the blocks, or of their halves.
