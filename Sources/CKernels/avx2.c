@@ -430,8 +430,8 @@ ALWAYS_INLINE void multiply_block(
       __m256 scales = _mm256_load_ps(p->scales + at + i * 8);
       for (int c = 0; c < count; c++) {
         if (!minimum && HAS_BIAS(bits)) {
-          int32_t offset = columns[c][group].sums[part].negative[lane] * (1 << shift);
-          dots[i][c] = _mm256_add_epi32(dots[i][c], _mm256_set1_epi32(offset));
+          __m256i negative = _mm256_set1_epi32(columns[c][group].sums[part].negative[lane]);
+          dots[i][c] = _mm256_add_epi32(dots[i][c], _mm256_slli_epi32(negative, shift));
         }
         __m256 factor = _mm256_mul_ps(scales, _mm256_set1_ps(columns[c][group].scales[lane]));
         sums[i][c] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots[i][c]), factor, sums[i][c]);

@@ -54,9 +54,9 @@ static size_t integer_peak(size_t rounds) {
 
 #define KEEP(x) __asm__ volatile("" : "+x"(x))
 
-// Four products of 32 are added in 16 bits, as many as 4-bit codes allow before the next widening in the kernels.
+// Eight products of 32 are added in 16 bits before they are widened, as many as the kernels add of 4-bit codes.
 static size_t integer_peak(size_t rounds) {
-  enum { SUMS = 4, PRODUCTS = 4 };
+  enum { SUMS = 4, PRODUCTS = 8 };
   __m256i sums[SUMS], codes = _mm256_set1_epi8(3), values = _mm256_set1_epi8(5), ones = _mm256_set1_epi16(1);
   for (int i = 0; i < SUMS; i++) sums[i] = _mm256_setzero_si256();
   for (size_t round = 0; round < rounds; round++) {
