@@ -105,6 +105,28 @@ import Testing
     }
   }
 
+  /// Sums that vector sets keep in 16 bits must hold the largest there are: every code at an end of its range, every
+  /// value of the columns, too.
+  @Test(arguments: BlockFormat.quantized) func largestSumsFit(format: BlockFormat) {
+    let (rows, width) = (5, 512)
+    var random = Random(state: 4)
+    for code: UInt8 in [0x00, 0x7f, 0x80, 0xff] {
+      let scales = format.randomRows(rows, width: width, &random)
+      let bytes = scales.indices.map { index in
+        format.halfOffsets.contains { (0...1).contains(index % format.blockBytes - $0) } ? scales[index] : code
+      }
+      let columns = [Float](repeating: 1, count: width) + [Float](repeating: -1, count: 5 * width)
+      let expected = Self.product(format, bytes, count: rows, width: width, columns: columns, table: scalar)
+      for (name, table) in tables where name != "scalar" {
+        let found = Self.product(format, bytes, count: rows, width: width, columns: columns, table: table)
+        #expect(found == expected, "\(format.name) on \(name), codes of \(code)")
+        let one = Self.product(
+          format, bytes, count: rows, width: width, columns: Array(columns[..<width]), table: table)
+        #expect(one == Array(expected[..<rows]), "\(format.name) on \(name), codes of \(code), one column")
+      }
+    }
+  }
+
   @Test func aColumnAloneAndInCompanyIsTheSame() {
     var random = Random(state: 3)
     let width = 576
