@@ -248,4 +248,38 @@ import Testing
       #expect(outputs.dropFirst().allSatisfy { abs($0 - 0.5) < 0.002 })
     }
   }
+
+  /// Registers hold the sums of fewer queries than a call may have: however many come together, each gets its own bits.
+  @Test(arguments: [HYPNOS_CACHE_F16, HYPNOS_CACHE_Q8].map { Int32($0) })
+  func queriesTogetherGetWhatEachGetsAlone(cache: Int32) {
+    var random = Random(state: 17)
+    let (size, count, most) = (72, 150, Int(HYPNOS_ATTEND_QUERIES))
+    let numbers = (0..<(2 * count + most) * size).map { _ in random.float(-1...1) }
+    let lasts = (0..<most).map { Int32(count - 9 * $0) }
+    _ = onEveryTable { table in
+      let keys = Aligned(16 * hypnos_key_tile_bytes(cache, size))
+      let values = Aligned(16 * hypnos_value_tile_bytes(cache, size))
+      for position in 0..<count {
+        table.store_key(cache, Array(numbers[(position * size)...].prefix(size)), size, position, keys.pointer)
+        let value = Array(numbers[((count + position) * size)...].prefix(size))
+        table.store_value(cache, value, size, position, values.pointer)
+      }
+      let queries = Array(numbers[(2 * count * size)...])
+      func attended(from first: Int, _ number: Int) -> [Float] {
+        var (maxima, sums) = ([Float](repeating: 0, count: number), [Float](repeating: 0, count: number))
+        var outputs = [Float](repeating: 0, count: number * size)
+        let scratch = Aligned(8 * 256 * 4)
+        table.attend(
+          cache, Array(queries[(first * size)...]), number, size, keys.pointer, values.pointer,
+          [Int32](repeating: 0, count: number), Array(lasts[first...]), &maxima, &sums, &outputs,
+          scratch.pointer.assumingMemoryBound(to: Float.self), nil)
+        return (0..<number).flatMap { [maxima[$0], sums[$0]] + outputs[($0 * size)...].prefix(size) }
+      }
+      let alone = (0..<most).flatMap { attended(from: $0, 1) }
+      for number in 1...most {
+        #expect(attended(from: 0, number) == Array(alone.prefix(number * (size + 2))), "\(number) queries")
+      }
+      return alone
+    }
+  }
 }
