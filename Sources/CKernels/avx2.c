@@ -30,13 +30,16 @@ ALWAYS_INLINE ints add_pairs(ints sums, ints a, ints b) {
 #define HYPNOS_PEAK_AVX2
 #include "limits.h"
 
-ALWAYS_INLINE floats load_halves(const uint16_t *p) {
-  __m256 low = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
-  __m256 high = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p + 8)));
+// Twice eight f16 numbers as floats.
+ALWAYS_INLINE floats widen_sixteen(__m128i low, __m128i high) {
+  __m256 parts[2] = {_mm256_cvtph_ps(low), _mm256_cvtph_ps(high)};
   floats x;
-  memcpy(&x, &low, 32);
-  memcpy((char *)&x + 32, &high, 32);
+  memcpy(&x, parts, sizeof x);
   return x;
+}
+
+ALWAYS_INLINE floats load_halves(const uint16_t *p) {
+  return widen_sixteen(_mm_loadu_si128((const __m128i *)p), _mm_loadu_si128((const __m128i *)(p + 8)));
 }
 
 ALWAYS_INLINE void store_halves(uint16_t *p, floats x) {
@@ -112,25 +115,20 @@ ALWAYS_INLINE void load_headers(const uint8_t *const rows[4], size_t size, __m12
 }
 
 // Sixteen words, each an f16 number above which are zeros, as floats.
-ALWAYS_INLINE floats widen_halves(const __m128i words[4]) {
-  __m256 low = _mm256_cvtph_ps(_mm_packus_epi32(words[0], words[1]));
-  __m256 high = _mm256_cvtph_ps(_mm_packus_epi32(words[2], words[3]));
-  floats x;
-  memcpy(&x, &low, 32);
-  memcpy((char *)&x + 32, &high, 32);
-  return x;
+ALWAYS_INLINE floats widen_words(const __m128i words[4]) {
+  return widen_sixteen(_mm_packus_epi32(words[0], words[1]), _mm_packus_epi32(words[2], words[3]));
 }
 
 ALWAYS_INLINE floats lower_halves(const __m128i headers[4]) {
   __m128i words[4];
   for (int b = 0; b < 4; b++) words[b] = _mm_blend_epi16(headers[b], _mm_setzero_si128(), 0xaa);
-  return widen_halves(words);
+  return widen_words(words);
 }
 
 ALWAYS_INLINE floats upper_halves(const __m128i headers[4]) {
   __m128i words[4];
   for (int b = 0; b < 4; b++) words[b] = _mm_srli_epi32(headers[b], 16);
-  return widen_halves(words);
+  return widen_words(words);
 }
 
 // The scales, and for a format with minima those, of blocks of `size` bytes that begin with them, [block][row].
