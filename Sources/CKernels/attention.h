@@ -177,53 +177,25 @@ ALWAYS_INLINE void weigh_values(
   }
 }
 
-// What one call of `attend` is given.
-typedef struct {
-  const float *queries;
-  size_t size;
-  const uint8_t *keys, *values;
-  const int32_t *firsts, *lasts;
-  float *maxima, *sums, *outputs, *scratch;
-  const hypnos_cache_part *next;
-} attention_call;
-
-// Scores of `count` queries from the one numbered `from` on, for the tiles from `first` to `last`.
-ALWAYS_INLINE void score(int cache, int from, int count, const attention_call *a, size_t first, size_t last) {
-  const float *queries = a->queries + (size_t)from * a->size;
-  float *scores = a->scratch + from * HYPNOS_CHUNK;
-  if (cache == HYPNOS_CACHE_F16) score_keys(count, queries, a->size, a->keys, first, last, a->next, scores);
-  else score_keys8(count, queries, a->size, a->keys, first, last, a->next, scores);
-}
-
-// Their weighted sums of the values at positions from `start` to `end`.
-ALWAYS_INLINE void weigh(int cache, int from, int count, const attention_call *a, size_t start, size_t end) {
-  const float *weights = a->scratch + from * HYPNOS_CHUNK;
-  float *outputs = a->outputs + (size_t)from * a->size;
-  if (cache == HYPNOS_CACHE_F16) {
-    weigh_values(count, weights, start, end, (const uint16_t *)a->values, a->size, a->next, outputs);
-  } else {
-    size_t last = (end + HYPNOS_TILE - 1) / HYPNOS_TILE;
-    weigh_values8(count, weights, start / HYPNOS_TILE, last, a->values, a->size, a->next, outputs);
-  }
-}
-
-ALWAYS_INLINE void attend_as(int cache, int count, const attention_call *a) {
+ALWAYS_INLINE void attend_as(
+  int cache, int count, const float *queries, size_t size, const uint8_t *keys, const uint8_t *values,
+  const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch,
+  const hypnos_cache_part *next) {
   int32_t from = HYPNOS_CHUNK, to = 0;
   for (int q = 0; q < count; q++) {
-    from = a->firsts[q] < from ? a->firsts[q] : from;
-    to = a->lasts[q] > to ? a->lasts[q] : to;
+    from = firsts[q] < from ? firsts[q] : from;
+    to = lasts[q] > to ? lasts[q] : to;
   }
   if (to < from) to = from;
   size_t first = (size_t)from / HYPNOS_TILE, last = ((size_t)to + HYPNOS_TILE - 1) / HYPNOS_TILE;
-  for (int q = 0; q < count; q++) memset(a->scratch + q * HYPNOS_CHUNK, 0, first * HYPNOS_TILE * sizeof(float));
-  // More queries than there are registers for their sums go in two parts.
-  int half = count > ATTEND_SUMS ? (count + 1) / 2 : count;
-  score(cache, 0, half, a, first, last);
-  if (half < count) score(cache, half, count - half, a, first, last);
+  for (int q = 0; q < count; q++) memset(scratch + q * HYPNOS_CHUNK, 0, first * HYPNOS_TILE * sizeof(float));
+  if (cache == HYPNOS_CACHE_F16) score_keys(count, queries, size, keys, first, last, next, scratch);
+  else score_keys8(count, queries, size, keys, first, last, next, scratch);
   for (int q = 0; q < count; q++)
-    soften(a->scratch + q * HYPNOS_CHUNK, last, a->firsts[q], a->lasts[q], a->maxima + q, a->sums + q);
-  weigh(cache, 0, half, a, (size_t)from, (size_t)to);
-  if (half < count) weigh(cache, half, count - half, a, (size_t)from, (size_t)to);
+    soften(scratch + q * HYPNOS_CHUNK, last, firsts[q], lasts[q], maxima + q, sums + q);
+  if (cache == HYPNOS_CACHE_F16)
+    weigh_values(count, scratch, (size_t)from, (size_t)to, (const uint16_t *)values, size, next, outputs);
+  else weigh_values8(count, scratch, first, last, values, size, next, outputs);
 }
 
 static void attend(
@@ -231,12 +203,24 @@ static void attend(
   const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch,
   const hypnos_cache_part *next) {
   static const hypnos_cache_part nothing;
-  attention_call a = {
-    queries, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch, next ? next : &nothing};
+  if (!next) next = &nothing;
+  // More queries than there are registers for their sums come in two parts, which use the scratch in turn. Integer sums
+  // over an 8-bit cache are stored and loaded so seldom that it gains nothing.
+  if (cache == HYPNOS_CACHE_F16 && query_count > ATTEND_SUMS) {
+    size_t half = (query_count + 1) / 2, rest = query_count - half;
+    attend(cache, queries, half, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch, &nothing);
+    attend(
+      cache, queries + half * size, rest, size, keys, values, firsts + half, lasts + half, maxima + half, sums + half,
+      outputs + half * size, scratch, next);
+    return;
+  }
 #define AS(N) \
   case N: \
-    if (cache == HYPNOS_CACHE_F16) attend_as(HYPNOS_CACHE_F16, N, &a); \
-    else attend_as(HYPNOS_CACHE_Q8, N, &a); \
+    if (cache == HYPNOS_CACHE_F16) \
+      attend_as( \
+        HYPNOS_CACHE_F16, N, queries, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch, next); \
+    else \
+      attend_as(HYPNOS_CACHE_Q8, N, queries, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch, next); \
     break
   switch (query_count) {
     AS(1);

@@ -30,7 +30,7 @@ static uint64_t read_bytes(const uint8_t *bytes, size_t count) {
 }
 
 // integer_peak runs `rounds` rounds of multiply-accumulates and returns how many that were. KEEP makes a register
-// look changed, at no cost, so that no step can be left out or shared with another.
+// look changed, at no cost, so that no step can be left out, shared with another or put elsewhere.
 #if defined(HYPNOS_PEAK_VNNI)
 
 #define KEEP(x) __asm__ volatile("" : "+v"(x))

@@ -139,25 +139,19 @@ import Testing
     let lasts: [Int32] = [200, 33, 199]
     let result = onEveryTable { table in
       let cache = Int32(format)
-      let keyTiles = Aligned(16 * hypnos_key_tile_bytes(cache, size))
-      let valueTiles = Aligned(16 * hypnos_value_tile_bytes(cache, size))
-      for position in 0..<count {
-        let range = position * size..<(position + 1) * size
-        table.store_key(cache, Array(keys[range]), size, position, keyTiles.pointer)
-        table.store_value(cache, Array(values[range]), size, position, valueTiles.pointer)
-      }
+      let tiles = CacheTiles(cache, size: size, keys: keys, values: values, table: table)
       var maxima = [Float](repeating: 0, count: 3)
       var sums = maxima
       var outputs = [Float](repeating: 0, count: 3 * size)
       let scratch = Aligned(8 * 256 * 4)
       table.attend(
-        cache, queries, 3, size, keyTiles.pointer, valueTiles.pointer, firsts, lasts, &maxima, &sums, &outputs,
+        cache, queries, 3, size, tiles.keys.pointer, tiles.values.pointer, firsts, lasts, &maxima, &sums, &outputs,
         scratch.pointer.assumingMemoryBound(to: Float.self), nil)
       // What is read afterwards is fetched and changes nothing.
       let alone = outputs
-      var next = hypnos_cache_part(keys: keyTiles.pointer, values: valueTiles.pointer, positions: 21)
+      var next = hypnos_cache_part(keys: tiles.keys.pointer, values: tiles.values.pointer, positions: 21)
       table.attend(
-        cache, queries, 3, size, keyTiles.pointer, valueTiles.pointer, firsts, lasts, &maxima, &sums, &outputs,
+        cache, queries, 3, size, tiles.keys.pointer, tiles.values.pointer, firsts, lasts, &maxima, &sums, &outputs,
         scratch.pointer.assumingMemoryBound(to: Float.self), &next)
       #expect(outputs == alone)
       return (0..<3 * size).map { outputs[$0] / sums[$0 / size] }
@@ -194,19 +188,15 @@ import Testing
       (0..<size).map { $0 == 5 || $0 == 40 ? 30 * (random.float(-1...1) < 0 ? -1 : 1) : random.float(-1...1) }
     }
     let scores = onEveryTable { table in
-      let keyTiles = Aligned(16 * hypnos_key_tile_bytes(cache, size))
-      let valueTiles = Aligned(16 * hypnos_value_tile_bytes(cache, size))
-      for (position, key) in keys.enumerated() {
-        table.store_key(cache, key, size, position, keyTiles.pointer)
-        table.store_value(cache, key, size, position, valueTiles.pointer)
-      }
+      let all = keys.flatMap { $0 }
+      let tiles = CacheTiles(cache, size: size, keys: all, values: all, table: table)
       let scratch = Aligned(8 * 256 * 4)
       // The largest score of a query that sees one key is that key's.
       return (0..<Int32(count)).map { position in
         var (score, sum): (Float, Float) = (0, 0)
         var output = [Float](repeating: 0, count: size)
         table.attend(
-          cache, query, 1, size, keyTiles.pointer, valueTiles.pointer, [position], [position + 1], &score, &sum,
+          cache, query, 1, size, tiles.keys.pointer, tiles.values.pointer, [position], [position + 1], &score, &sum,
           &output, scratch.pointer.assumingMemoryBound(to: Float.self), nil)
         return score
       }
@@ -225,22 +215,20 @@ import Testing
     let broken: [Float] = Array(plain.dropLast()) + [.nan]
     for (key, value) in [(broken, plain), (plain, broken)] {
       let outputs = onEveryTable { table in
-        let keys = Aligned(16 * hypnos_key_tile_bytes(cache, size))
-        let values = Aligned(16 * hypnos_value_tile_bytes(cache, size))
-        for position in 0..<10 {
-          table.store_key(cache, position == 5 ? key : plain, size, position, keys.pointer)
-          table.store_value(cache, position == 5 ? value : plain, size, position, values.pointer)
-        }
+        let tiles = CacheTiles(
+          cache, size: size, keys: (0..<10).flatMap { $0 == 5 ? key : plain },
+          values: (0..<10).flatMap { $0 == 5 ? value : plain }, table: table)
         var (maxima, sums) = ([Float](repeating: 0, count: 2), [Float](repeating: 0, count: 2))
         var outputs = [Float](repeating: 0, count: 2 * size)
         let scratch = Aligned(8 * 256 * 4)
         // Both at once, and the one that sees nothing of it alone.
         table.attend(
-          cache, plain + plain, 2, size, keys.pointer, values.pointer, [0, 0], [10, 5], &maxima, &sums, &outputs,
+          cache, plain + plain, 2, size, tiles.keys.pointer, tiles.values.pointer, [0, 0], [10, 5], &maxima, &sums,
+          &outputs,
           scratch.pointer.assumingMemoryBound(to: Float.self), nil)
         let seen = outputs[..<size].contains(where: \.isNaN) || sums[0].isNaN
         table.attend(
-          cache, plain, 1, size, keys.pointer, values.pointer, [0], [5], &maxima, &sums, &outputs,
+          cache, plain, 1, size, tiles.keys.pointer, tiles.values.pointer, [0], [5], &maxima, &sums, &outputs,
           scratch.pointer.assumingMemoryBound(to: Float.self), nil)
         return [seen ? 1 : 0] + outputs[..<size].map { $0 / sums[0] }
       }
@@ -254,23 +242,18 @@ import Testing
   func queriesTogetherGetWhatEachGetsAlone(cache: Int32) {
     var random = Random(state: 17)
     let (size, count, most) = (72, 150, Int(HYPNOS_ATTEND_QUERIES))
-    let numbers = (0..<(2 * count + most) * size).map { _ in random.float(-1...1) }
+    let keys = (0..<count * size).map { _ in random.float(-1...1) }
+    let values = (0..<count * size).map { _ in random.float(-1...1) }
+    let queries = (0..<most * size).map { _ in random.float(-1...1) }
     let lasts = (0..<most).map { Int32(count - 9 * $0) }
     _ = onEveryTable { table in
-      let keys = Aligned(16 * hypnos_key_tile_bytes(cache, size))
-      let values = Aligned(16 * hypnos_value_tile_bytes(cache, size))
-      for position in 0..<count {
-        table.store_key(cache, Array(numbers[(position * size)...].prefix(size)), size, position, keys.pointer)
-        let value = Array(numbers[((count + position) * size)...].prefix(size))
-        table.store_value(cache, value, size, position, values.pointer)
-      }
-      let queries = Array(numbers[(2 * count * size)...])
+      let tiles = CacheTiles(cache, size: size, keys: keys, values: values, table: table)
       func attended(from first: Int, _ number: Int) -> [Float] {
         var (maxima, sums) = ([Float](repeating: 0, count: number), [Float](repeating: 0, count: number))
         var outputs = [Float](repeating: 0, count: number * size)
         let scratch = Aligned(8 * 256 * 4)
         table.attend(
-          cache, Array(queries[(first * size)...]), number, size, keys.pointer, values.pointer,
+          cache, Array(queries[(first * size)...]), number, size, tiles.keys.pointer, tiles.values.pointer,
           [Int32](repeating: 0, count: number), Array(lasts[first...]), &maxima, &sums, &outputs,
           scratch.pointer.assumingMemoryBound(to: Float.self), nil)
         return (0..<number).flatMap { [maxima[$0], sums[$0]] + outputs[($0 * size)...].prefix(size) }

@@ -104,3 +104,18 @@ func mappedWeight(_ bytes: [UInt8], _ format: BlockFormat, rows: Int, width: Int
   let region = try #require(file.region(at: 0, length: file.count))
   return try #require(WeightMatrix(name: "w", format: format, rows: rows, width: width, region: region))
 }
+
+/// One head's keys and values, [positions][size] each, as `table` stores them in up to a chunk of tiles.
+struct CacheTiles {
+  let keys, values: Aligned
+
+  init(_ cache: Int32, size: Int, keys: [Float], values: [Float], table: hypnos_kernels) {
+    self.keys = Aligned(16 * hypnos_key_tile_bytes(cache, size))
+    self.values = Aligned(16 * hypnos_value_tile_bytes(cache, size))
+    for position in 0..<keys.count / size {
+      let range = position * size..<(position + 1) * size
+      table.store_key(cache, Array(keys[range]), size, position, self.keys.pointer)
+      table.store_value(cache, Array(values[range]), size, position, self.values.pointer)
+    }
+  }
+}
