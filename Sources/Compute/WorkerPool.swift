@@ -34,7 +34,7 @@ public final class WorkerPool: @unchecked Sendable {
   public init(threads: Int) {
     self.threads = min(max(threads, 1), 256)
     // Spinning pays only when every thread has a core to itself.
-    spins = self.threads <= Processors.online ? 2_000 : 0
+    spins = self.threads <= Processors.logical ? 2_000 : 0
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(wakeUp, nil)
     for index in 1..<max(self.threads, 2) where index < self.threads { start(index) }
