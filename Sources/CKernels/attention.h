@@ -1,6 +1,7 @@
 // Softmax attention over the KV cache, and how keys and values are stored there: the layouts are CKernels.h's. Written
 // once over vectors of sixteen and included by each instruction set's file after products16.h, whose pairs it
-// multiplies. ATTEND_SUMS says how many vectors of sums the registers hold.
+// multiplies. ATTEND_QUERIES is for how many queries the registers hold one vector of sums each, ATTEND_SUMS how many
+// vectors they hold when there are several a query: fewer, where the compiler then keeps a register for each factor.
 #ifndef HYPNOS_ATTENTION_H
 #define HYPNOS_ATTENTION_H
 
@@ -34,8 +35,7 @@ ALWAYS_INLINE void find_tiles(
   }
 }
 
-// How many vectors are summed side by side, so that the sums of all queries stay in registers and no sum waits for
-// itself.
+// How many vectors are summed side by side for each query, so that all sums stay in registers and none waits for itself.
 ALWAYS_INLINE int vectors_together(int count) {
   int together = ATTEND_SUMS / count;
   return together < 1 ? 1 : together > ATTEND_VECTORS ? ATTEND_VECTORS : together;
@@ -204,14 +204,13 @@ static void attend(
   const hypnos_cache_part *next) {
   static const hypnos_cache_part nothing;
   if (!next) next = &nothing;
-  // More queries than there are registers for their sums come in two parts, which use the scratch in turn. Integer sums
-  // over an 8-bit cache are stored and loaded so seldom that it gains nothing.
-  if (cache == HYPNOS_CACHE_F16 && query_count > ATTEND_SUMS) {
-    size_t half = (query_count + 1) / 2, rest = query_count - half;
-    attend(cache, queries, half, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch, &nothing);
+  // More queries than there are registers for their sums come in two parts, which use the scratch in turn.
+  if (query_count > ATTEND_QUERIES) {
+    size_t most = ATTEND_QUERIES;
+    attend(cache, queries, most, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch, &nothing);
     attend(
-      cache, queries + half * size, rest, size, keys, values, firsts + half, lasts + half, maxima + half, sums + half,
-      outputs + half * size, scratch, next);
+      cache, queries + most * size, query_count - most, size, keys, values, firsts + most, lasts + most, maxima + most,
+      sums + most, outputs + most * size, scratch, next);
     return;
   }
 #define AS(N) \

@@ -214,13 +214,13 @@ ALWAYS_INLINE float round_weights(
   return scale;
 }
 
-// Weighted sums of `vectors` times sixteen of the values' dimensions from `d` on, fewer at the end, for all queries,
-// over up to TILES_ROUNDED tiles of those before `end`, whose rounded weights are `pairs`; added to the outputs when
-// `adds`.
+// Weighted sums of `vectors` times sixteen of the values' dimensions from `d` on, or of the `rest` at the end when that
+// is not zero, for all queries, over up to TILES_ROUNDED tiles of those before `end`, whose rounded weights are `pairs`;
+// added to the outputs when `adds`.
 ALWAYS_INLINE void weigh_vectors8(
-  int count, int vectors, const weight_pairs *pairs, const float *scales, size_t first, size_t last, size_t end,
-  const uint8_t *values, size_t size, size_t d, const hypnos_cache_part *next, float *outputs, int adds) {
-  size_t tile_bytes = hypnos_value_tile_bytes(HYPNOS_CACHE_Q8, size), rest = size - d;
+  int count, int vectors, size_t rest, const weight_pairs *pairs, const float *scales, size_t first, size_t last,
+  size_t end, const uint8_t *values, size_t size, size_t d, const hypnos_cache_part *next, float *outputs, int adds) {
+  size_t tile_bytes = hypnos_value_tile_bytes(HYPNOS_CACHE_Q8, size);
   ints sums[HYPNOS_ATTEND_QUERIES][VALUE_VECTORS] = {};
   for (size_t t = first; t < last; t++) {
     const uint8_t *tile = values + t * tile_bytes;
@@ -232,7 +232,7 @@ ALWAYS_INLINE void weigh_vectors8(
       const uint8_t *row = tile + offset;
       for (int line = 0; line < vectors; line += 2) __builtin_prefetch(ahead + offset + 32 * line, 0, 2);
       for (int v = 0; v < vectors; v++) {
-        ints loaded = rest < 16 ? load_pairs_part(row, rest) : load_pairs(row + 32 * v);
+        ints loaded = rest ? load_pairs_part(row, rest) : load_pairs(row + 32 * v);
         for (int q = 0; q < count; q++) sums[q][v] = add_pairs(sums[q][v], pairs[q][pair] - (ints){}, loaded);
       }
     }
@@ -241,7 +241,7 @@ ALWAYS_INLINE void weigh_vectors8(
     for (int v = 0; v < vectors; v++) {
       floats sum = __builtin_convertvector(sums[q][v], floats), scale = splat(scales[q]);
       float *target = outputs + (size_t)q * size + d + 16 * (size_t)v;
-      if (rest < 16) store_part(target, fused(sum, scale, adds ? load_part(target, rest) : (floats){}), rest);
+      if (rest) store_part(target, fused(sum, scale, adds ? load_part(target, rest) : (floats){}), rest);
       else store(target, fused(sum, scale, adds ? load(target) : (floats){}));
     }
 }
@@ -261,10 +261,13 @@ ALWAYS_INLINE void weigh_block8(
     scales[q] = round_weights(weights + q * HYPNOS_CHUNK + first * HYPNOS_TILE, tile_scales, last - first, pairs[q]);
   size_t stop = size - d < HYPNOS_VALUE_BLOCK ? size : d + HYPNOS_VALUE_BLOCK;
   _Pragma("clang loop unroll(full)") for (int together = VALUE_VECTORS; together > 0; together /= 2)
-    for (; together <= vectors_together(count) && (together > 1 ? d + 16 * (size_t)together <= stop : d < stop);
-         d += 16 * (size_t)together)
+    for (; together <= vectors_together(count) && d + 16 * (size_t)together <= stop; d += 16 * (size_t)together)
       weigh_vectors8(
-        count, together, (const weight_pairs *)pairs, scales, first, last, end, values, size, d, next, outputs, adds);
+        count, together, 0, (const weight_pairs *)pairs, scales, first, last, end, values, size, d, next, outputs,
+        adds);
+  if (d < stop)
+    weigh_vectors8(
+      count, 1, stop - d, (const weight_pairs *)pairs, scales, first, last, end, values, size, d, next, outputs, adds);
 }
 
 ALWAYS_INLINE void weigh_values8(

@@ -7,7 +7,8 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include <immintrin.h>
 
-#define ATTEND_SUMS 6
+#define ATTEND_SUMS 4
+#define ATTEND_QUERIES 6
 #include "floats.h"
 
 enum { GRADIENT_ROWS = 6, GRADIENT_VECTORS = 1 };

@@ -10,6 +10,7 @@
 #include <immintrin.h>
 
 #define ATTEND_SUMS 24
+#define ATTEND_QUERIES 8
 #include "floats.h"
 
 enum { GRADIENT_ROWS = 12, GRADIENT_VECTORS = 2 };

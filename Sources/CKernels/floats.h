@@ -3,8 +3,7 @@
 // columns; attention has files of its own. The order of every sum is fixed by the width of sixteen, not by the
 // registers.
 //
-// The including file defines load_halves(const uint16_t *) -> floats and store_halves(uint16_t *, floats), and
-// ATTEND_SUMS, how many vectors of sixteen sums its registers hold beside their operands.
+// The including file defines load_halves(const uint16_t *) -> floats and store_halves(uint16_t *, floats).
 #ifndef HYPNOS_FLOATS_H
 #define HYPNOS_FLOATS_H
 

@@ -1,5 +1,6 @@
 // The plain kernels: what every processor runs, and the definition the others are tested against.
 #define ATTEND_SUMS 8
+#define ATTEND_QUERIES 8
 #include "floats.h"
 
 enum { GRADIENT_ROWS = 2, GRADIENT_VECTORS = 1 };
