@@ -7,9 +7,10 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include <immintrin.h>
 
-#define ATTEND_SUMS 4
-#define ATTEND_QUERIES 6
 #include "floats.h"
+
+enum { FLOAT_SUMS = 6, FLOAT_COLUMNS = 2 };
+#include "floatrows.h"
 
 enum { GRADIENT_ROWS = 6, GRADIENT_VECTORS = 1 };
 #include "gradients.h"
@@ -27,6 +28,8 @@ ALWAYS_INLINE ints add_pairs(ints sums, ints a, ints b) {
 }
 
 #include "products16.h"
+
+enum { ATTEND_SUMS = 4, ATTEND_QUERIES = 6 };
 #include "attention.h"
 #define HYPNOS_PEAK_AVX2
 #include "limits.h"

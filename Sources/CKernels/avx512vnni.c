@@ -9,9 +9,10 @@
   __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c"))), apply_to = function)
 #include <immintrin.h>
 
-#define ATTEND_SUMS 24
-#define ATTEND_QUERIES 8
 #include "floats.h"
+
+enum { FLOAT_SUMS = 16, FLOAT_COLUMNS = 4 };
+#include "floatrows.h"
 
 enum { GRADIENT_ROWS = 12, GRADIENT_VECTORS = 2 };
 #include "gradients.h"
@@ -25,6 +26,8 @@ ALWAYS_INLINE ints add_pairs(ints sums, ints a, ints b) {
 }
 
 #include "products16.h"
+
+enum { ATTEND_SUMS = 24, ATTEND_QUERIES = 8 };
 #include "attention.h"
 #define HYPNOS_PEAK_VNNI
 #include "limits.h"

@@ -1,7 +1,6 @@
 // The float32 loops, written once over vectors of sixteen and compiled by each instruction set's file under
-// its own target: norms, rotary embedding, activations, products with plain float rows, and the quantization of
-// columns; attention has files of its own. The order of every sum is fixed by the width of sixteen, not by the
-// registers.
+// its own target: norms, rotary embedding, activations and the quantization of columns; products with plain rows and
+// attention have files of their own. The order of every sum is fixed by the width of sixteen, not by the registers.
 //
 // The including file defines load_halves(const uint16_t *) -> floats and store_halves(uint16_t *, floats).
 #ifndef HYPNOS_FLOATS_H
@@ -182,141 +181,6 @@ static void quantize(const float *values, size_t width, void *base) {
   }
 }
 
-ALWAYS_INLINE floats load_weights(int format, const uint8_t *row, size_t index) {
-  if (format == HYPNOS_F32) return load((const float *)row + index);
-  if (format == HYPNOS_F16) return load_halves((const uint16_t *)row + index);
-  if (format == HYPNOS_I8) {
-    typedef int8_t bytes __attribute__((vector_size(16), aligned(1)));
-    return __builtin_convertvector(__builtin_convertvector(*(const bytes *)(row + index), ints), floats);
-  }
-  typedef uint16_t halves __attribute__((vector_size(32), aligned(1)));
-  ints wide = __builtin_convertvector(*(const halves *)(row + 2 * index), ints);
-  return (floats)(wide << 16);
-}
-
-ALWAYS_INLINE floats load_weights_part(int format, const uint8_t *row, size_t index, size_t count) {
-  _Alignas(64) uint8_t part[64] = {0};
-  size_t size = format == HYPNOS_F32 ? 4 : 2;
-  memcpy(part, row + index * size, count * size);
-  return load_weights(format, part, 0);
-}
-
-// A tile of up to four rows by up to four columns.
-ALWAYS_INLINE void float_tile(
-  int format, int rows, int columns, const uint8_t *row, size_t row_bytes, size_t width, const float *column,
-  size_t column_stride, float *out, size_t out_stride) {
-  floats sums[4][4] = {};
-  size_t k = 0;
-  for (; k + 16 <= width; k += 16) {
-    floats x[4];
-    for (int c = 0; c < columns; c++) x[c] = load(column + c * column_stride + k);
-    for (int r = 0; r < rows; r++) {
-      floats w = load_weights(format, row + r * row_bytes, k);
-      for (int c = 0; c < columns; c++) sums[r][c] = fused(w, x[c], sums[r][c]);
-    }
-  }
-  if (k < width) {
-    for (int r = 0; r < rows; r++) {
-      floats w = load_weights_part(format, row + r * row_bytes, k, width - k);
-      for (int c = 0; c < columns; c++)
-        sums[r][c] = fused(w, load_part(column + c * column_stride + k, width - k), sums[r][c]);
-    }
-  }
-  for (int r = 0; r < rows; r++)
-    for (int c = 0; c < columns; c++) out[c * out_stride + r] = add_lanes(sums[r][c]);
-}
-
-ALWAYS_INLINE void multiply_floats_as(
-  int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const float *columns,
-  size_t column_stride, size_t column_count, float *out, size_t out_stride) {
-  for (size_t c = 0; c < column_count; c += 4) {
-    for (size_t r = 0; r < row_count; r += 4) {
-      const uint8_t *row = rows + r * row_bytes;
-      const float *column = columns + c * column_stride;
-      float *target = out + c * out_stride + r;
-      int height = row_count - r < 4 ? (int)(row_count - r) : 4;
-      int breadth = column_count - c < 4 ? (int)(column_count - c) : 4;
-      if (height == 4 && breadth == 4)
-        float_tile(format, 4, 4, row, row_bytes, width, column, column_stride, target, out_stride);
-      else if (height == 4 && breadth == 1)
-        float_tile(format, 4, 1, row, row_bytes, width, column, column_stride, target, out_stride);
-      else
-        for (int i = 0; i < height; i++)
-          for (int j = 0; j < breadth; j++)
-            float_tile(
-              format, 1, 1, row + i * row_bytes, row_bytes, width, column + j * column_stride, column_stride,
-              target + j * out_stride + i, out_stride);
-    }
-  }
-}
-
-static void multiply_floats(
-  int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const float *columns,
-  size_t column_stride, size_t column_count, float *out, size_t out_stride) {
-#define AS(F) \
-  case F: \
-    multiply_floats_as( \
-      F, rows, row_bytes, row_count, width, columns, column_stride, column_count, out, out_stride); \
-    break
-  switch (format) {
-    AS(HYPNOS_F32);
-    AS(HYPNOS_F16);
-    AS(HYPNOS_BF16);
-    default: break;
-  }
-#undef AS
-}
-
-// One tile of sixteen values for up to four columns; the sum runs over the rank in its order.
-ALWAYS_INLINE void low_rank_tile(
-  int format, int columns, const uint8_t *tile, size_t rank, size_t count, const float *factors,
-  size_t factor_stride, float *out, size_t out_stride) {
-  floats sums[4] = {};
-  for (size_t j = 0; j < rank; j++) {
-    floats row = load_weights(format, tile, 16 * j);
-    for (int c = 0; c < columns; c++) sums[c] = fused(splat(factors[c * factor_stride + j]), row, sums[c]);
-  }
-  for (int c = 0; c < columns; c++) {
-    float *target = out + c * out_stride;
-    if (count == 16)
-      store(target, load(target) + sums[c]);
-    else
-      store_part(target, load_part(target, count) + sums[c], count);
-  }
-}
-
-ALWAYS_INLINE void add_low_rank_as(
-  int format, const uint8_t *tiles, size_t rank, size_t width, const float *factors, size_t factor_stride,
-  size_t column_count, float *out, size_t out_stride) {
-  size_t value_bytes = format == HYPNOS_F32 ? 4 : format == HYPNOS_F16 ? 2 : 1;
-  for (size_t i = 0; i < width; i += 16) {
-    const uint8_t *tile = tiles + i * rank * value_bytes;
-    size_t count = width - i < 16 ? width - i : 16, c = 0;
-    for (; c + 4 <= column_count; c += 4)
-      low_rank_tile(
-        format, 4, tile, rank, count, factors + c * factor_stride, factor_stride, out + c * out_stride + i,
-        out_stride);
-    for (; c < column_count; c++)
-      low_rank_tile(
-        format, 1, tile, rank, count, factors + c * factor_stride, factor_stride, out + c * out_stride + i,
-        out_stride);
-  }
-}
-
-static void add_low_rank(
-  int format, const uint8_t *tiles, size_t rank, size_t width, const float *factors, size_t factor_stride,
-  size_t column_count, float *out, size_t out_stride) {
-#define AS(F) \
-  case F: add_low_rank_as(F, tiles, rank, width, factors, factor_stride, column_count, out, out_stride); break
-  switch (format) {
-    AS(HYPNOS_F32);
-    AS(HYPNOS_F16);
-    AS(HYPNOS_I8);
-    default: break;
-  }
-#undef AS
-}
-
 static void rms_norm(const float *values, const float *weights, float epsilon, size_t width, float *out) {
   floats squares = {};
   size_t whole = width / 16 * 16, rest = width - whole;
@@ -375,46 +239,6 @@ static void rotate(float *head, const float *cosines, const float *sines, size_t
   size_t pairs = size / 2;
   if (halves) rotate_pairs(head, head + pairs, 1, cosines, sines, pairs);
   else rotate_pairs(head, head + 1, 2, cosines, sines, pairs);
-}
-
-static void decode(int format, const uint8_t *row, size_t width, float *out) {
-  if (format == HYPNOS_F32 || format == HYPNOS_F16 || format == HYPNOS_BF16) {
-    for (size_t i = 0; i < width; i += 16) {
-      size_t count = width - i < 16 ? width - i : 16;
-      store_part(out + i, load_weights_part(format, row, i, count), count);
-    }
-    return;
-  }
-  for (size_t g = 0; g * HYPNOS_GROUP < width; g++) {
-    size_t rest = width - g * HYPNOS_GROUP, count = rest < HYPNOS_GROUP ? rest : HYPNOS_GROUP;
-    padded_group padded;
-    const uint8_t *source = row;
-    size_t index = g;
-    if (count < HYPNOS_GROUP) {
-      pad_group(row, g, count / HYPNOS_BLOCK, format, &padded);
-      source = padded.bytes;
-      index = 0;
-    }
-    plain_group group;
-    int bias = 0, halves = 1, minimum = 0;
-    switch (format) {
-#define AS(name, number, shift, half_count, has_minimum, bits) \
-  case number: \
-    plain_##name(source, index, &group); \
-    bias = shift < 0 ? 0 : 1 << (shift < 0 ? 0 : shift); \
-    halves = half_count; \
-    minimum = has_minimum; \
-    break;
-      HYPNOS_QUANTIZED_FORMATS(AS)
-#undef AS
-      default: return;
-    }
-    for (size_t i = 0; i < count; i++) {
-      size_t half = halves == 2 ? i % 32 / 16 : 0;
-      float value = group.scales[half][i / 32] * (float)(group.codes[i] - bias);
-      out[g * HYPNOS_GROUP + i] = minimum ? value - group.minima[half][i / 32] : value;
-    }
-  }
 }
 
 // The float half of a table; `multiply` is the including file's own.

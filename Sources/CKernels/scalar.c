@@ -1,7 +1,8 @@
 // The plain kernels: what every processor runs, and the definition the others are tested against.
-#define ATTEND_SUMS 8
-#define ATTEND_QUERIES 8
 #include "floats.h"
+
+enum { FLOAT_SUMS = 4, FLOAT_COLUMNS = 2 };
+#include "floatrows.h"
 
 enum { GRADIENT_ROWS = 2, GRADIENT_VECTORS = 1 };
 #include "gradients.h"
@@ -14,6 +15,8 @@ ALWAYS_INLINE ints add_pairs(ints sums, ints a, ints b) {
 }
 
 #include "products16.h"
+
+enum { ATTEND_SUMS = 8, ATTEND_QUERIES = 8 };
 #include "attention.h"
 #include "limits.h"
 
