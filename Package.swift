@@ -58,7 +58,7 @@ let package = Package(
     .testTarget(
       name: "TrainingTests", dependencies: ["Training", "Generation", "Model", "Text", "Common", "Compute"],
       resources: [.copy("Fixtures")]),
-    .testTarget(name: "ConsoleTests", dependencies: ["Console", "Model", "Text", "Compute", "CSystem"]),
+    .testTarget(name: "ConsoleTests", dependencies: ["Console", "Model", "Text", "Common", "Compute", "CSystem"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF"]),
   ],
   swiftLanguageModes: [.v6]

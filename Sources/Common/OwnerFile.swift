@@ -34,6 +34,13 @@ package final class OwnerFile {
     try file.finish()
   }
 
+  /// Takes away what others may do with an open file, of which `status` is known, before text goes into it; the errno
+  /// that prevented it, or nil.
+  package static func keepPrivate(_ descriptor: Int32, _ status: stat) -> Int32? {
+    if status.st_mode & 0o077 == 0 { return nil }
+    return fchmod(descriptor, status.st_mode & 0o700) == 0 ? nil : errno
+  }
+
   /// Appends `text`.
   package func write(_ text: String) throws(WritingError) {
     buffer += text.utf8

@@ -35,16 +35,7 @@ package final class TemporaryFile {
 
   /// Appends `bytes`.
   package func write(_ bytes: [UInt8]) throws(WritingError) {
-    var rest = bytes[...]
-    while !rest.isEmpty {
-      let written =
-        rest.count == bytes.count
-        ? Glibc.write(descriptor, bytes, bytes.count)
-        : Glibc.write(descriptor, Array(rest), rest.count)
-      if written < 0 && errno == EINTR { continue }
-      guard written > 0 else { throw failure() }
-      rest = rest.dropFirst(written)
-    }
+    if let code = writeAll(bytes, to: descriptor) { throw WritingError(path: destination, code: code) }
   }
 
   /// Waits until the bytes are on the disk and puts the file in the place of its destination.

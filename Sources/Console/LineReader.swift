@@ -2,6 +2,7 @@
 // it are Swift strings known to be UTF-8.
 import CReadline
 import CSystem
+import Common
 import Glibc
 import Synchronization
 

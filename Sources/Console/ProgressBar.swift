@@ -1,6 +1,7 @@
 // How far a long prompt has been read, on standard error when that is a terminal; gone without a trace
 // when the answer begins. Short waits show nothing.
 import CSystem
+import Common
 import Glibc
 
 /// A bar on one line of the terminal.

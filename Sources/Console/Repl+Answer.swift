@@ -19,7 +19,10 @@ extension Repl {
       return terminal.line("There is no question to answer again.", .notice)
     }
     chooseOtherSeed(after: last)
-    if !answer(last.question) { conversation = before }
+    guard !answer(last.question) else { return }
+    conversation = before
+    // Room that was made for it meanwhile is in the session file.
+    keepSession()
   }
 
   private func chooseOtherSeed(after exchange: Exchange) {
@@ -106,7 +109,7 @@ extension Repl {
       conversation.dropped += count
       return true
     case "c", "clear", "/clear":
-      clear()
+      clearExchanges()
       return true
     default:
       terminal.line("Nothing was dropped and nothing asked; /retry asks again.", .notice)

@@ -105,9 +105,14 @@ extension Repl {
 
   /// Begins a new conversation under the same system prompt.
   func clear() {
+    documents = []
+    clearExchanges()
+  }
+
+  /// The same without putting away the attached files, which wait for the next question.
+  func clearExchanges() {
     if !conversation.exchanges.isEmpty { cleared = conversation }
     conversation = Conversation(systemPrompt: conversation.systemPrompt)
-    documents = []
     keepSession()
   }
 

@@ -1,6 +1,6 @@
 // The terminal as the REPL writes to it: colour where it is wanted, text made safe, and quiet while an
 // answer streams. A terminal that went away is remembered, not an error.
-import CSystem
+import Common
 import Glibc
 
 /// Where the REPL's output goes.
@@ -30,7 +30,7 @@ final class Terminal {
   static func standardOutput(colour: ReplOptions.Colour) -> Terminal {
     let isTerminal = isatty(STDOUT_FILENO) == 1
     let hasColour = colour.isWanted(isTerminal: isTerminal, environment: environmentVariable)
-    return Terminal(hasColour: hasColour) { writeAll($0, to: STDOUT_FILENO) == 0 }
+    return Terminal(hasColour: hasColour) { writeAll($0, to: STDOUT_FILENO) == nil }
   }
 
   /// Writes `text`, made safe, in `style`.

@@ -2,6 +2,7 @@
 // sees the old file or the new one and nobody but the owner sees either.
 import Common
 import Glibc
+import Text
 
 /// Why a file the user named could not be read or written.
 enum FileError: Error, Equatable, CustomStringConvertible {
@@ -62,8 +63,7 @@ enum TextFile {
     let bytes = try bytes(at: path, limit: limit)
     if let offset = bytes.firstIndex(of: 0) { throw .notText(path: path, offset: offset) }
     do {
-      let text = String(copying: try UTF8Span(validating: bytes.span))
-      return text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
+      return String(copying: try UTF8Span(validating: bytes.span)).withoutByteOrderMark
     } catch {
       let offset = error.byteOffsets.lowerBound
       let line = 1 + bytes[..<offset].count { $0 == UInt8(ascii: "\n") }
@@ -71,18 +71,25 @@ enum TextFile {
     }
   }
 
-  /// Makes `text` the content of the file at `path`, readable by its owner alone, so that a crash leaves the old file
-  /// or the new one.
+  /// Makes `text` the content of the file at `path`, or of that which a link there leads to, readable by its owner alone,
+  /// so that a crash leaves the old file or the new one.
   static func replace(_ path: String, with text: String) throws(FileError) {
     var status = stat()
     if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG { throw .notARegularFile(path: path) }
-    do { try OwnerFile.write(text, to: path) } catch {
+    do { try OwnerFile.write(text, to: target(of: path)) } catch {
       throw .system(path: path, action: "written", code: error.code)
     }
   }
 
-  /// Adds `text` at the end of the file at `path`, which is made, readable by its owner alone, when it
-  /// is not there.
+  /// Where a link at `path` leads; `path` when there is none.
+  private static func target(of path: String) -> String {
+    guard let resolved = realpath(path, nil) else { return path }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+
+  /// Adds `text` at the end of the file at `path`, which is made when it is not there, and readable by its owner alone
+  /// from then on.
   static func append(_ text: String, to path: String) throws(FileError) {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0o600)
     guard descriptor >= 0 else { throw .system(path: path, action: "written", code: errno) }
@@ -91,8 +98,9 @@ enum TextFile {
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       throw .notARegularFile(path: path)
     }
-    let failure = writeAll(text, to: descriptor)
-    guard failure == 0 else { throw .system(path: path, action: "written", code: failure) }
+    if let code = OwnerFile.keepPrivate(descriptor, status) ?? writeAll(text, to: descriptor) {
+      throw .system(path: path, action: "written", code: code)
+    }
   }
 
   /// Why `replace` would fail at `path`, as far as can be told before; nil when nothing is known against it.
@@ -117,18 +125,4 @@ enum TextFile {
     guard path == "~" || path.hasPrefix("~/"), let home = environmentVariable("HOME") else { return path }
     return home + path.dropFirst()
   }
-}
-
-/// Writes all of `text` to `descriptor`; the errno of the failure, or 0.
-func writeAll(_ text: String, to descriptor: Int32) -> Int32 {
-  var rest = Array(text.utf8)[...]
-  while !rest.isEmpty {
-    let count = write(descriptor, Array(rest), rest.count)
-    if count >= 0 {
-      rest = rest.dropFirst(count)
-    } else if errno != EINTR {
-      return errno
-    }
-  }
-  return 0
 }

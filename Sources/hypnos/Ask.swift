@@ -22,6 +22,10 @@ struct Ask: ParsableCommand {
   @Argument(help: "The question.")
   var question: String
 
+  func validate() throws {
+    if logprobs && !json { throw ValidationError("--logprobs belongs to --json") }
+  }
+
   mutating func run() throws {
     guard !question.allSatisfy(\.isWhitespace) else { throw Failure("the question is empty", code: 2) }
     hypnos_install_stop_handler("")

@@ -36,6 +36,7 @@ struct Chat: ParsableCommand {
     if let parallel, !(1...BatchLimit.mostSequences).contains(parallel) {
       throw ValidationError("--parallel \(parallel): it can be 1 to \(BatchLimit.mostSequences)")
     }
+    if logprobs && !jsonl { throw ValidationError("--logprobs belongs to --jsonl") }
   }
 
   mutating func run() throws {

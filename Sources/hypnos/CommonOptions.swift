@@ -7,10 +7,20 @@ import Glibc
 import Model
 import Text
 
-/// Which model, and how it is run.
-struct ModelOptions: ParsableArguments {
+/// Which model, for what does not run it.
+struct CheckpointOptions: ParsableArguments {
   @Option(name: [.short, .long], help: "The checkpoint, a GGUF file; the default one without.")
   var model: String?
+
+  /// Opens the checkpoint and watches its mapping.
+  func openCheckpoint() throws -> Checkpoint {
+    try ModelOptions.open(ModelLocator.find(model), kernels: ModelOptions.kernels())
+  }
+}
+
+/// Which model, and how it is run.
+struct ModelOptions: ParsableArguments {
+  @OptionGroup var checkpoint: CheckpointOptions
 
   @Option(name: [.short, .long], help: "Threads; one for each physical core without.")
   var threads: Int?
@@ -38,10 +48,11 @@ struct ModelOptions: ParsableArguments {
     throw ValidationError("--context \(context): it can be 8 to \(1 << 24)")
   }
 
+  /// The path that was given; nil for the default one.
+  var model: String? { checkpoint.model }
+
   /// Opens the checkpoint and watches its mapping.
-  func openCheckpoint() throws -> Checkpoint {
-    try ModelOptions.open(ModelLocator.find(model), kernels: ModelOptions.kernels())
-  }
+  func openCheckpoint() throws -> Checkpoint { try checkpoint.openCheckpoint() }
 
   /// The inner loops to run on.
   static func kernels() throws -> KernelSet { try KernelSet.named(ModelLocator.environment("HYPNOS_CPU")) }

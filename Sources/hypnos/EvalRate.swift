@@ -109,7 +109,8 @@ struct EvalRate: ParsableCommand {
     guard collection.decided > 0 || collection.models.contains(where: { $0.marks.contains { $0 != nil } }) else {
       throw Failure("\(sheets.joined(separator: ", ")): no mark is filled in")
     }
-    try Output.write(terminalSafe(collection.text))
+    // The file first: whoever reads standard output may be gone.
     if let json { try OwnerFile.write(collection.json.encoded + "\n", to: json) }
+    try Output.write(terminalSafe(collection.text))
   }
 }

@@ -29,6 +29,9 @@ struct EvalRun {
     let other = try command.compare.map { try EvaluationFile(path: $0) }
     var tasks = try readTasks()
     let needsModel = command.answers == nil || tasks.contains { $0.kind != .answers }
+    if !needsModel, command.template != nil || !command.model.adapters.adapters.isEmpty {
+      throw Failure("--template and --adapter belong to a model, and with --answers alone none is run", code: 2)
+    }
     let bench = try needsModel ? EvalTasks(command) : nil
     for index in tasks.indices { try bench?.check(&tasks[index]) }
     try refuseProblems(tasks)
@@ -70,18 +73,20 @@ struct EvalRun {
   private func finish(_ results: [TaskResult], _ bench: EvalTasks?, _ other: EvaluationFile?) throws {
     var run = EvaluationRun(
       model: bench?.checkpoint.name ?? command.answers ?? "", fingerprint: bench?.checkpoint.contentFingerprint ?? "",
-      adapters: command.model.adapters.adapters, settings: settings, bootstrap: bootstrap, tasks: results)
+      adapters: command.model.adapters.adapters, settings: settings(hasModel: bench != nil),
+      bootstrap: bootstrap, tasks: results)
     if let other {
       run.comparisons = results.compactMap {
         TaskComparison($0, with: other, measure: measure($0.language), bootstrap: bootstrap)
       }
     }
-    try Output.write(run.text)
+    // The files first: whoever reads standard output may be gone.
     if let path = command.json { try run.writeJSON(to: path) }
     if let path = command.report {
       try EvaluationPage(run).write(to: path)
       Output.complain("\(path): written; it quotes items and answers", prefix: "")
     }
+    try Output.write(run.text)
   }
 }
 
@@ -225,10 +230,8 @@ extension EvalRun {
     }
   }
 
-  private var settings: [(name: String, value: String)] {
-    [
-      ("template", command.template ?? "the checkpoint's own, if any"), ("date", Machine.date),
-      ("machine", Machine.description),
-    ]
+  private func settings(hasModel: Bool) -> [(name: String, value: String)] {
+    let template = hasModel ? [("template", command.template ?? "the checkpoint's own, if any")] : []
+    return template + [("date", Machine.date), ("machine", Machine.description)]
   }
 }

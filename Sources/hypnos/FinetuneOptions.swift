@@ -31,6 +31,11 @@ struct FinetuneDataOptions: ParsableArguments {
   @Option(help: "The most tokens of a sequence (default: 512, or the model's context if that is shorter).")
   var sequenceLength: Int?
 
+  func validate() throws {
+    let least = ExampleMaker.minimumSequenceLength
+    if let sequenceLength { try check("sequence-length", sequenceLength, sequenceLength >= least, "\(least) or more") }
+  }
+
   /// The stages; the files of --data are one.
   func stages() throws(Failure) -> [StageArgument] {
     guard stage.isEmpty || data.isEmpty else { throw Failure("give either --data or --stage", code: 2) }

@@ -111,7 +111,7 @@ struct GenerateRun {
     // Beside the passage stand the instructions, the examples, the question and the answer.
     let room = context - command.maxTokens - 1024
     let limit = max(32, min(command.passageTokens, room))
-    let file = try PassageFile(reading: command.from, limit: limit) {
+    let file = try PassageFile(reading: command.from, leaving: [command.out], limit: limit) {
       tokenizer.encode($0, parseSpecial: false, addBeginning: false).count
     }
     let passages = file.passages.filter { command.language == nil || $0.language == command.language }

@@ -1,5 +1,6 @@
 // Standard output and standard error: results go to the one, everything else to the other, unbuffered, so that
 // whoever reads a pipe has each answer as soon as it is there.
+import Common
 import Console
 import Glibc
 
@@ -13,23 +14,6 @@ enum Output {
     guard let code = writeAll(text, to: 1) else { return }
     if code == EPIPE { throw ClosedPipe() }
     throw Failure("standard output: \(String(cString: strerror(code)))")
-  }
-
-  /// Writes all of `text` and returns nil, or the errno that prevented it.
-  private static func writeAll(_ text: String, to descriptor: Int32) -> Int32? {
-    var rest = Array(text.utf8)[...]
-    while !rest.isEmpty {
-      let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-      if written >= 0 {
-        rest = rest.dropFirst(written)
-      } else if errno == EAGAIN {
-        var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-        poll(&waiting, 1, -1)
-      } else if errno != EINTR {
-        return errno
-      }
-    }
-    return nil
   }
 
   /// Writes what a model said to standard output: to a terminal with nothing in it that steers the terminal.

@@ -8,7 +8,7 @@ struct Render: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Print the prompt that a chat template makes of the JSON array of messages on standard input.")
 
-  @OptionGroup var model: ModelOptions
+  @OptionGroup var checkpoint: CheckpointOptions
 
   @Option(help: "A built-in template's name or a Jinja file; without, the checkpoint's own.")
   var template: String?
@@ -24,14 +24,14 @@ struct Render: ParsableCommand {
     let chosen: ChatTemplate
     if let template {
       chosen = try TemplateArgument.load(template)
-      if model.model != nil { variables = PromptBuilder.variables(try model.openCheckpoint().tokenizer) }
+      if checkpoint.model != nil { variables = PromptBuilder.variables(try checkpoint.openCheckpoint().tokenizer) }
     } else {
-      let checkpoint = try model.openCheckpoint()
-      guard let own = try PromptBuilder(checkpoint).template else {
-        throw PromptError.noTemplate(model: checkpoint.name)
+      let opened = try checkpoint.openCheckpoint()
+      guard let own = try PromptBuilder(opened).template else {
+        throw PromptError.noTemplate(model: opened.name)
       }
       chosen = own
-      variables = PromptBuilder.variables(checkpoint.tokenizer)
+      variables = PromptBuilder.variables(opened.tokenizer)
     }
     for assignment in set {
       guard let equals = assignment.firstIndex(of: "="), equals != assignment.startIndex else {

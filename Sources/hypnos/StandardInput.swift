@@ -100,11 +100,9 @@ struct StandardInput {
 
   /// Text that must be UTF-8 without NUL, or why it is not. A byte order mark before it is no part of it.
   static func text(_ bytes: [UInt8]) throws(NotText) -> String {
-    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
     if let zero = bytes.firstIndex(of: 0) { throw NotText(reason: "a NUL byte", offset: zero) }
     do {
-      let text = String(copying: try UTF8Span(validating: bytes.span))
-      return bytes.starts(with: mark) ? String(text.unicodeScalars.dropFirst()) : text
+      return String(copying: try UTF8Span(validating: bytes.span)).withoutByteOrderMark
     } catch {
       throw NotText(reason: "bytes that are not UTF-8", offset: error.byteOffsets.lowerBound)
     }

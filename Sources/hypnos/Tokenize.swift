@@ -1,13 +1,12 @@
 // `hypnos tokenize`: text to token ids.
 import ArgumentParser
-import Compute
 import Text
 
 /// The token ids of a text.
 struct Tokenize: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Turn the text on standard input into token ids.")
 
-  @OptionGroup var model: ModelOptions
+  @OptionGroup var checkpoint: CheckpointOptions
 
   @Flag(help: "Recognize special tokens in the text.")
   var special = false
@@ -20,7 +19,7 @@ struct Tokenize: ParsableCommand {
 
   mutating func run() throws {
     let bytes = try StandardInput.readAll()
-    let tokenizer = try model.openCheckpoint().tokenizer
+    let tokenizer = try checkpoint.openCheckpoint().tokenizer
     let ids = tokenizer.encode(bytes, parseSpecial: special, addBeginning: noBeginning ? false : nil)
     guard json else { return try Output.write(ids.map(String.init).joined(separator: " ") + "\n") }
     let rows = ids.map { id in

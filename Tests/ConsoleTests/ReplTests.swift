@@ -136,6 +136,16 @@ import Testing
     #expect(held.output.contains("Nothing was dropped and nothing asked"))
   }
 
+  @Test func anAttachedFileStaysWhenRoomIsMadeForIt() throws {
+    try withFolder { folder in
+      let note = "\(folder)/note"
+      try Data(long.utf8).write(to: URL(fileURLWithPath: note))
+      let held = try converse([long, long, long, "y", "/read \(note)", "nothing", "c", "/retry"])
+      #expect(held.repl.cleared?.exchanges.count == 3)
+      #expect(held.engine.questions.suffix(2).allSatisfy { $0.contains(long) && $0.hasSuffix("nothing") })
+    }
+  }
+
   @Test func saysWhenNothingHelps() throws {
     let held = try converse(["short", String(repeating: "x", count: 500)])
     #expect(held.engine.asked.count == 1)

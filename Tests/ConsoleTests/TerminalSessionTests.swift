@@ -1,6 +1,7 @@
 // The REPL at a real pseudo-terminal, with Readline: each test runs in a process of its own, whose
 // standard input and output become the terminal and where a second thread types.
 import CSystem
+import Common
 import Foundation
 import Synchronization
 import Testing

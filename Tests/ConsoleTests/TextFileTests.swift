@@ -64,6 +64,27 @@ import Testing
     }
   }
 
+  @Test func whatOthersCouldReadIsTheOwnersOnceTextGoesIn() throws {
+    try withFolder { folder in
+      let path = "\(folder)/h"
+      try Data().write(to: URL(fileURLWithPath: path))
+      try FileManager.default.setAttributes([.posixPermissions: 0o664], ofItemAtPath: path)
+      try TextFile.append("typed", to: path)
+      #expect(try permissions(path) == 0o600)
+    }
+  }
+
+  @Test func aLinkStaysAndItsFileIsReplaced() throws {
+    try withFolder { folder in
+      let (file, link) = ("\(folder)/f", "\(folder)/l")
+      try Data("old".utf8).write(to: URL(fileURLWithPath: file))
+      try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: file)
+      try TextFile.replace(link, with: "new")
+      #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == file)
+      #expect(try TextFile.text(at: file, limit: 10) == "new")
+    }
+  }
+
   @Test func historyKeepsWhatWasTyped() throws {
     try withFolder { folder in
       let history = InputHistory(path: "\(folder)/h")

@@ -88,7 +88,7 @@ import Testing
     let path = try file(
       "seeds.jsonl",
       """
-      {"id": "s1", "instruction": "Name it.", "instances": [{"input": "a drug", "output": "propofol"}]}
+      \u{FEFF}{"id": "s1", "instruction": "Name it.", "instances": [{"input": "a drug", "output": "propofol"}]}
       {"question": "丙泊酚是什么？", "answer": "静脉麻醉药"}
       {"question": "Which?", "options": {"A": "x"}, "answer": "A"}
       {"messages": [{"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "Yes."}]}
@@ -118,6 +118,15 @@ import Testing
     let whole = try PassageFile(reading: [path], limit: 1000) { $0.count }
     #expect(whole.passages.map(\.text) == [text])
     #expect(whole.passages[0].id == "notes.txt")
+  }
+
+  @Test func whatTheRunWritesIsNotRead() throws {
+    defer { done() }
+    _ = try file("a.txt", "\u{FEFF}One.".utf8)
+    let out = try file("pairs.jsonl", "{}\n".utf8)
+    #expect(throws: CurationError.self) { try PassageFile(reading: [folder.path], limit: 100) { $0.count } }
+    let passages = try PassageFile(reading: [folder.path], leaving: [out], limit: 100) { $0.count }.passages
+    #expect(passages.map(\.text) == ["One."])
   }
 
   @Test func aSentenceLongerThanTheRoomIsNamed() throws {

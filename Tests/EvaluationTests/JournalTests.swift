@@ -72,6 +72,13 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: path))
   }
 
+  @Test func aFileThatWasThereBecomesItsOwners() throws {
+    try Data().write(to: URL(filePath: path))
+    try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
+    _ = try open()
+    #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o600)
+  }
+
   @Test func anotherRunIsRefusedByName() throws {
     do { try open([("model", "1"), ("--by", "letter")]).keep([(1, choice)], of: 0) }
     #expect(throws: JournalError.otherRun(path: path, differences: ["--by"])) {

@@ -137,7 +137,8 @@ import Testing
     #expect(try TaskFile(path: try folder.write("s.jsonl", seed)).items.map(\.id) == ["s-0", "s-1"])
     let dialogue = #"{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}"#
     #expect(try TaskFile(path: try folder.write("d.jsonl", dialogue)).items[0].reference == "a")
-    #expect(try TaskFile(path: try folder.write("t.md", "# Text\n")).layout == .text)
+    let text = try TaskFile(path: try folder.write("t.md", "\u{FEFF}# Text\n"))
+    #expect(text.layout == .text && text.items[0].question == "# Text\n")
   }
 
   @Test func badRowsAreNamedWithTheirLines() throws {
@@ -183,6 +184,7 @@ import Testing
     for (name, text, reason) in [
       ("empty.jsonl", "\n", TaskProblem.Reason.empty),
       ("open.json", "[{\"a\": 1}", .malformed("the JSON array has no end")),
+      ("more.json", "[]\n[]", .malformed("line 2: the array has ended, and more stands behind it")),
       ("odd.jsonl", "{\"what\": 1}", .unknownLayout(keys: ["what"])),
       ("quote.csv", "Question,Options\n\"a,b", .malformed("line 2: a quoted field has no end")),
     ] {

@@ -49,6 +49,14 @@ import Testing
     let answers = try write("a.jsonl", (0..<2).map { #"{"id": "\#($0)", "answer": "the cat sat down"}"# })
     let outcome = try Hypnos.run("eval", "--task", task, "--answers", answers, "--resamples", "100")
     #expect(outcome.status == 0 && outcome.output.contains("BLEU-4                     100.0000 [100.0000, 100.0000]"))
+    let named = try Hypnos.run("eval", "--task", task, "--answers", answers, "--adapter", "/none")
+    #expect(named.status == 2 && named.errors.contains("--adapter belong to a model"))
+    // The files are written although nobody reads what is printed.
+    let json = folder.path + "/kept.json"
+    let unread = try PipedProgram(["eval", "--task", task, "--answers", answers, "--resamples", "100", "--json", json])
+    unread.closeInput()
+    unread.closeOutput()
+    #expect(try unread.finish().status == 0 && FileManager.default.fileExists(atPath: json))
     let others = try write("b.jsonl", (0..<3).map { #"{"id": "\#($0)", "answer": "x"}"# })
     let refused = try Hypnos.run("eval", "--task", task, "--answers", others)
     #expect(refused.status == 1 && refused.errors.contains("\(others), line 3: \"2\" is no item of the tasks"))

@@ -348,7 +348,7 @@ import Testing
     #expect(broken.status == 1)
     #expect(!FileManager.default.fileExists(atPath: out))
     let wrong = [
-      ["--last-layers", "3"], ["--sequence-length", "8"], ["--sequence-length", "1000"], ["--memory", "1K"],
+      ["--last-layers", "3"], ["--sequence-length", "1000"], ["--memory", "1K"],
     ]
     try TinyCheckpoint.write(to: base)
     for options in wrong {
@@ -358,6 +358,7 @@ import Testing
     }
     let usage = [
       ["--targets", "x"], ["--dropout", "1"], ["--memory", "much"], ["--validation", "1.5"], ["--batch", "0"],
+      ["--sequence-length", "8"],
     ]
     for options in usage {
       #expect(try run(["finetune", "-m", base, "--data", notes, "--out", out] + options).status == 2, "\(options)")

@@ -204,6 +204,15 @@ import Testing
     #expect(throws: RunError.self) { try runFolder.load() }
   }
 
+  @Test func onlyWhatTheRunLeftUnfinishedIsRemoved() throws {
+    let folder = try TemporaryFolder()
+    for name in ["state-3.tmp", "probe.tmp", "thesis.tmp", "state-x.tmp"] {
+      try Data("x".utf8).write(to: URL(filePath: folder.path + "/" + name))
+    }
+    _ = try RunFolder(path: folder.path)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["state-x.tmp", "thesis.tmp"])
+  }
+
   @Test func oneProcessAtATime() throws {
     let folder = try TemporaryFolder()
     let first = try RunFolder(path: folder.path)

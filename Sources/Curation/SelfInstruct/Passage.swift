@@ -33,11 +33,13 @@ public struct PassageFile {
 
   /// Reads the files and folders at `paths`: text, Markdown, or lines of JSON. Documents of more than `limit` tokens,
   /// as `length` counts them, are cut; one that cannot be, because a sentence alone is longer, is an error, as are
-  /// lines without a text.
-  public init(reading paths: [String], limit: Int, length: @escaping (String) -> Int) throws(CurationError) {
+  /// lines without a text. What lies at `leftOut` inside a folder is not read.
+  public init(
+    reading paths: [String], leaving leftOut: [String] = [], limit: Int, length: @escaping (String) -> Int
+  ) throws(CurationError) {
     (self.limit, self.length) = (limit, length)
     let files: [String]
-    do throws(DataError) { files = try DataFolder.files(at: paths) } catch {
+    do throws(DataError) { files = try DataFolder.files(at: paths, leaving: leftOut) } catch {
       throw .nothing(paths: paths, what: "passage (\(error))")
     }
     for path in files {

@@ -69,7 +69,7 @@ public struct SeedFile: Sendable {
   /// The seed in a line; nil in a blank one.
   private static func seed(_ bytes: [UInt8], place: String) throws(DataProblem.Reason) -> Seed? {
     let text = try String(checking: bytes)
-    let first = text.unicodeScalars.first { !$0.properties.isWhitespace && $0 != "\u{FEFF}" }
+    let first = text.unicodeScalars.first { !$0.properties.isWhitespace }
     guard let first else { return nil }
     guard first == "{" else { return Seed(id: place, question: text.trimmed, answer: nil) }
     let fields = try DataRow.fields(of: bytes)
@@ -104,11 +104,11 @@ extension String {
     return String(scalars[first...last])
   }
 
-  /// The text in `bytes`, which must be UTF-8 without NUL.
+  /// The text in `bytes`, which must be UTF-8 without NUL; a byte order mark before it is no part of it.
   init(checking bytes: [UInt8]) throws(DataProblem.Reason) {
     guard !bytes.contains(0) else { throw .nul }
     do {
-      self.init(copying: try UTF8Span(validating: bytes.span))
+      self = String(copying: try UTF8Span(validating: bytes.span)).withoutByteOrderMark
     } catch {
       throw .notUTF8(offset: error.byteOffsets.lowerBound)
     }

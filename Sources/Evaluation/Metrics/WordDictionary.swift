@@ -56,7 +56,7 @@ public struct WordDictionary: Sendable {
     guard case .bytes(var bytes) = line else {
       throw .malformed("longer than \(WordDictionary.lineLimit) bytes, the most a line of a dictionary may have")
     }
-    if isFirst, bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
+    if isFirst { bytes = Array(bytes.withoutByteOrderMark) }
     guard let text = String(validating: bytes, as: UTF8.self) else { throw .malformed("not UTF-8") }
     let fields = text.unicodeScalars.trimmed.split(separator: " ", omittingEmptySubsequences: false)
     guard let word = fields.first, !word.isEmpty else {

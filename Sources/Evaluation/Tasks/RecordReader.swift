@@ -22,7 +22,7 @@ enum RecordReader {
     if name.hasSuffix(".csv") || name.hasSuffix(".tsv") {
       return ("CSV", try TableReader(bytes, separator: name.hasSuffix(".tsv") ? "\t" : ",").records())
     }
-    let first = bytes.first { !$0.isJSONSpace && ![0xEF, 0xBB, 0xBF].contains($0) }
+    let first = bytes.withoutByteOrderMark.first { !$0.isJSONSpace }
     return first == UInt8(ascii: "[") ? ("JSON", try array(bytes)) : ("JSONL", lines(bytes))
   }
 
@@ -73,6 +73,10 @@ enum RecordReader {
     }
     for (offset, byte) in bytes.enumerated() {
       if byte == UInt8(ascii: "\n") { line += 1 }
+      if isClosed {
+        guard byte.isJSONSpace else { throw .malformed("line \(line): the array has ended, and more stands behind it") }
+        continue
+      }
       if isString {
         let isQuote = byte == UInt8(ascii: "\"") && !isEscaped
         isEscaped = byte == UInt8(ascii: "\\") && !isEscaped
@@ -94,7 +98,6 @@ enum RecordReader {
       case UInt8(ascii: ",") where depth == 1: finish(offset)
       default: break
       }
-      if isClosed { break }
     }
     guard isClosed else { throw .malformed("the JSON array has no end") }
     return records

@@ -13,7 +13,7 @@ struct TableReader {
     } catch {
       throw .malformed("not UTF-8 at byte \(error.byteOffsets.lowerBound)")
     }
-    self.bytes = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
+    self.bytes = Array(bytes.withoutByteOrderMark)
     self.separator = separator.asciiValue ?? 44
   }
 

@@ -112,7 +112,7 @@ public struct TaskFile: Sendable {
     guard !bytes.contains(0) else { throw .malformed("not text: it holds a NUL") }
     let text: String
     do {
-      text = String(copying: try UTF8Span(validating: bytes.span))
+      text = String(copying: try UTF8Span(validating: bytes.span)).withoutByteOrderMark
     } catch {
       throw .malformed("not UTF-8 at byte \(error.byteOffsets.lowerBound)")
     }

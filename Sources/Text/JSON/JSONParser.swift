@@ -31,7 +31,7 @@ private struct JSONParser {
 
   mutating func parseDocument(sizeLimit: Int) throws(JSONError) -> JSONValue {
     guard bytes.count <= sizeLimit else { throw error(.tooLong(bytes: bytes.count, limit: sizeLimit)) }
-    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
+    position = bytes.withoutByteOrderMark.startIndex
     let value = try parseValue()
     skipWhitespace()
     guard position == bytes.count else { throw error(.unexpected(expected: "the end of the document")) }

@@ -42,7 +42,8 @@ extension TemplateRenderer {
       throw .limit("a range has more than \(TemplateLimits.rangeLength) numbers")
     }
     try budget.spend(values: Int(count))
-    return try .list((0..<Int(count)).map { .integer(start + $0 * step) })
+    // A product may not fit although the sum, which lies between the bounds, does.
+    return try .list((0..<Int(count)).map { .integer(start &+ $0 &* step) })
   }
 
   /// The fields for a dictionary or namespace: those of a dictionary or of pairs, and those named.

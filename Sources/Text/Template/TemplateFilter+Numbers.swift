@@ -48,7 +48,7 @@ extension TemplateRenderer {
   {
     let given = try arguments.bound(to: ["precision", "method"], of: "round")
     let precision = try given[0].integer("precision") ?? 0
-    guard abs(precision) <= Double.decimalsLimit else {
+    guard precision.magnitude <= Double.decimalsLimit else {
       throw .limit("'round' takes at most \(Double.decimalsLimit) decimals")
     }
     guard let number = value.double else { throw .invalidOperation("'round' needs a number") }
@@ -63,7 +63,7 @@ extension TemplateRenderer {
       let magnitude = Double(number.fixedMagnitude(decimals: precision)) ?? number.magnitude
       return .float(number.sign == .minus ? -magnitude : magnitude)
     }
-    let unit = (0..<abs(precision)).reduce(1.0) { unit, _ in unit * 10 }
+    let unit = (0..<precision.magnitude).reduce(1.0) { unit, _ in unit * 10 }
     let scaled = precision >= 0 ? number * unit : number / unit
     let rule: FloatingPointRoundingRule =
       method == "ceil" ? .up : (method == "floor" ? .down : .toNearestOrEven)

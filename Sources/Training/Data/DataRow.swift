@@ -98,8 +98,7 @@ extension DataRow {
   init(file bytes: [UInt8]) throws(DataProblem.Reason) {
     try DataRow.refuseUTF16(bytes)
     guard !bytes.contains(0) else { throw .nul }
-    let body = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes[...]
-    let lines = body.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    let lines = bytes.withoutByteOrderMark.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     let unmarked = lines.map { $0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0 }
     do throws(UTF8.ValidationError) {
       _ = try UTF8Span(validating: bytes.span)

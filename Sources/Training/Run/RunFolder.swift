@@ -10,6 +10,7 @@ public final class RunFolder {
   /// The most entries of the folder that are looked at.
   private static let entryLimit = 1 << 16
   private static let prefix = "state-"
+  private static let probe = "probe"
   private static let temporarySuffix = ".tmp"
 
   /// The folder.
@@ -34,7 +35,7 @@ public final class RunFolder {
       throw .system(path: path, action: "locked", code: errno)
     }
     // What a killed process left half written.
-    for name in try names() where name.hasSuffix(RunFolder.temporarySuffix) { calls.remove(path + "/" + name) }
+    for name in try names() where RunFolder.isUnfinished(name) { calls.remove(path + "/" + name) }
   }
 
   deinit {
@@ -91,7 +92,7 @@ public final class RunFolder {
 
   /// Finds out whether states can be written.
   public func checkIsWritable() throws(RunError) {
-    let probe = path + "/probe" + RunFolder.temporarySuffix
+    let probe = "\(path)/\(RunFolder.probe)\(RunFolder.temporarySuffix)"
     close(try calls.create(probe))
     calls.remove(probe)
   }
@@ -130,10 +131,20 @@ public final class RunFolder {
 
   /// The numbers of the states there are, rising.
   private func generations() throws(RunError) -> [Int] {
-    try names().compactMap { name in
-      guard name.hasPrefix(RunFolder.prefix) else { return nil }
-      return Int(name.dropFirst(RunFolder.prefix.count)).flatMap { (1..<Int(Int32.max)).contains($0) ? $0 : nil }
-    }.sorted()
+    try names().compactMap { RunFolder.generation($0) }.sorted()
+  }
+
+  /// The number of the state called `name`; nil when no state is called so.
+  private static func generation(_ name: some StringProtocol) -> Int? {
+    guard name.hasPrefix(prefix) else { return nil }
+    return Int(name.dropFirst(prefix.count)).flatMap { (1..<Int(Int32.max)).contains($0) ? $0 : nil }
+  }
+
+  /// Whether `name` is that of a state being written, or of the probe. Other files in the folder are not the run's.
+  private static func isUnfinished(_ name: String) -> Bool {
+    guard name.hasSuffix(temporarySuffix) else { return false }
+    let rest = name.dropLast(temporarySuffix.count)
+    return rest == probe || generation(rest) != nil
   }
 
   private func names() throws(RunError) -> [String] {
