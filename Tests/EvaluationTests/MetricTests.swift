@@ -150,6 +150,7 @@ import Text
       let (left, right) = (sequence(count, kinds: kinds), sequence(150, kinds: kinds))
       #expect(LongestCommonSubsequence(left).length(with: right) == table(left, right))
       #expect(LongestCommonSubsequence(left).length(with: left) == count)
+      #expect(LongestCommonSubsequence(left, blockWords: 1).length(with: right) == table(left, right))
       #expect(LongestCommonSubsequence(left).length(with: []) == 0)
     }
   }

@@ -5,64 +5,84 @@
 public struct LongestCommonSubsequence<Element: Hashable> {
   /// How many elements the sequence has.
   public let count: Int
-  private let words: Int
-  /// For each distinct element where its row begins in `rows`.
-  private let starts: [Element: Int]
-  /// Rows of `words` words: bit i is set where the sequence has the element at place i.
-  private let rows: [UInt64]
+  private let blocks: [Block]
+
+  /// A part of the sequence. One that has the whole of a long text would take the square of its length.
+  private struct Block {
+    let words: Int
+    /// For each distinct element where its row begins in `rows`.
+    var starts: [Element: Int] = [:]
+    /// Rows of `words` words: bit i is set where the block has the element at place i.
+    var rows: [UInt64] = []
+
+    init(_ elements: some Collection<Element>) {
+      words = (elements.count + 63) / 64
+      for (place, element) in elements.enumerated() {
+        let start = starts[element] ?? rows.count
+        if start == rows.count {
+          starts[element] = start
+          rows += repeatElement(0, count: words)
+        }
+        rows[start + place / 64] |= 1 << UInt64(place % 64)
+      }
+    }
+  }
 
   /// Makes `sequence` ready.
-  public init(_ sequence: some Collection<Element>) {
+  public init(_ sequence: some Collection<Element>) { self.init(sequence, blockWords: 64) }
+
+  /// The same in blocks of so many words.
+  init(_ sequence: some Collection<Element>, blockWords: Int) {
     count = sequence.count
-    words = (count + 63) / 64
-    var starts: [Element: Int] = [:]
-    var rows: [UInt64] = []
-    for (place, element) in sequence.enumerated() {
-      let start = starts[element] ?? rows.count
-      if start == rows.count {
-        starts[element] = start
-        rows += repeatElement(0, count: words)
-      }
-      rows[start + place / 64] |= 1 << UInt64(place % 64)
+    var (blocks, rest) = ([Block](), sequence[...])
+    while !rest.isEmpty {
+      blocks.append(Block(rest.prefix(64 * blockWords)))
+      rest = rest.dropFirst(64 * blockWords)
     }
-    self.starts = starts
-    self.rows = rows
+    self.blocks = blocks
   }
 
   /// The length of the longest subsequence that `other` has in common with the sequence.
-  public func length(with other: some Sequence<Element>) -> Int {
-    guard count > 0 else { return 0 }
-    if words == 1 { return shortLength(with: other) }
-    var column = [UInt64](repeating: .max, count: words)
-    for element in other {
-      guard let start = starts[element] else { continue }
-      var carry: UInt64 = 0
-      for word in 0..<words {
-        let matched = column[word] & rows[start + word]
-        let (sum, first) = column[word].addingReportingOverflow(matched)
-        let (total, second) = sum.addingReportingOverflow(carry)
-        carry = first || second ? 1 : 0
-        column[word] = total | (column[word] & ~matched)
+  public func length(with other: some Collection<Element>) -> Int {
+    if blocks.count == 1, blocks[0].words == 1 { return shortLength(with: other) }
+    // What the additions of each element carry from one block into the next.
+    var carries = [Bool](repeating: false, count: other.count)
+    return blocks.reduce(0) { sum, block in
+      var column = [UInt64](repeating: .max, count: block.words)
+      for (place, element) in other.enumerated() {
+        let start = block.starts[element]
+        guard start != nil || carries[place] else { continue }
+        carries[place] = LongestCommonSubsequence.step(&column, block, start, carries: carries[place])
       }
+      return sum + LongestCommonSubsequence.zeros(in: column)
     }
-    return zeros(in: column)
+  }
+
+  /// Takes an element, whose row begins at `start`, into the column; whether that carries into the next block.
+  private static func step(_ column: inout [UInt64], _ block: Block, _ start: Int?, carries: Bool) -> Bool {
+    var carry: UInt64 = carries ? 1 : 0
+    for word in column.indices {
+      let matched = start.map { column[word] & block.rows[$0 + word] } ?? 0
+      let (sum, first) = column[word].addingReportingOverflow(matched)
+      let (total, second) = sum.addingReportingOverflow(carry)
+      carry = first || second ? 1 : 0
+      column[word] = total | (column[word] & ~matched)
+    }
+    return carry == 1
   }
 
   private func shortLength(with other: some Sequence<Element>) -> Int {
+    let block = blocks[0]
     var column = UInt64.max
     for element in other {
-      guard let start = starts[element] else { continue }
-      let matched = column & rows[start]
+      guard let start = block.starts[element] else { continue }
+      let matched = column & block.rows[start]
       column = (column &+ matched) | (column & ~matched)
     }
-    return zeros(in: [column])
+    return LongestCommonSubsequence.zeros(in: [column])
   }
 
-  /// Zero bits among the first `count`: places of the sequence that are in the subsequence.
-  private func zeros(in column: [UInt64]) -> Int {
-    let used = count % 64 == 0 ? UInt64.max : (1 << UInt64(count % 64)) - 1
-    return column.enumerated().reduce(0) { sum, word in
-      sum + (~word.element & (word.offset == words - 1 ? used : .max)).nonzeroBitCount
-    }
-  }
+  /// Zero bits: places of the sequence that are in the subsequence. Those behind its end never become zero, since no
+  /// element has a bit there.
+  private static func zeros(in column: [UInt64]) -> Int { column.reduce(0) { $0 + (~$1).nonzeroBitCount } }
 }

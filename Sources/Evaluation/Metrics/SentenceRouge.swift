@@ -32,33 +32,42 @@ extension RougeConvention {
   /// The tokens of a longest common subsequence, the one of several that is found from the ends: where both sides could
   /// be shortened without loss it is the second.
   private static func subsequence(of first: [Int32], and second: [Int32]) -> [Int32] {
-    let width = second.count
-    // Whether shortening the first side keeps more than shortening the second.
-    var shortensFirst = [Bool](repeating: false, count: first.count * width)
-    var (above, row) = ([Int](repeating: 0, count: width + 1), [Int](repeating: 0, count: width + 1))
-    for (line, token) in first.enumerated() {
-      for column in 0..<width {
-        if token == second[column] {
-          row[column + 1] = above[column] + 1
-        } else {
-          row[column + 1] = max(above[column + 1], row[column])
-          shortensFirst[line * width + column] = above[column + 1] > row[column]
-        }
-      }
-      swap(&above, &row)
+    // Of the table's rows only some are kept, and those between them are made again on the way back: the whole table of
+    // two long texts would take the product of their lengths.
+    let step = max(1, Int(Double(first.count).squareRoot()))
+    var kept: [[Int32]] = []
+    var row = [Int32](repeating: 0, count: second.count + 1)
+    for line in first.indices {
+      if line % step == 0 { kept.append(row) }
+      row = nextRow(row, first[line], second)
     }
     var found: [Int32] = []
-    var (line, column) = (first.count, width)
-    while line > 0, column > 0 {
-      if first[line - 1] == second[column - 1] {
-        found.append(first[line - 1])
-        (line, column) = (line - 1, column - 1)
-      } else if shortensFirst[(line - 1) * width + column - 1] {
-        line -= 1
-      } else {
-        column -= 1
+    var (line, column) = (first.count, second.count)
+    for (index, start) in kept.enumerated().reversed() {
+      var rows = [start]
+      for line in index * step..<min((index + 1) * step, first.count) {
+        rows.append(nextRow(rows[rows.count - 1], first[line], second))
+      }
+      while line > index * step, column > 0 {
+        if first[line - 1] == second[column - 1] {
+          found.append(first[line - 1])
+          (line, column) = (line - 1, column - 1)
+        } else if rows[line - 1 - index * step][column] > rows[line - index * step][column - 1] {
+          line -= 1
+        } else {
+          column -= 1
+        }
       }
     }
     return found
+  }
+
+  /// The row of the table behind `above`: the lengths for one token more of the first side.
+  private static func nextRow(_ above: [Int32], _ token: Int32, _ second: [Int32]) -> [Int32] {
+    var row = above
+    for column in second.indices {
+      row[column + 1] = token == second[column] ? above[column] + 1 : max(above[column + 1], row[column])
+    }
+    return row
   }
 }
