@@ -3,20 +3,35 @@
 
 /// A tensor's number format: plain floats, or blocks of quantized values with their scales.
 public enum BlockFormat: UInt32, CaseIterable, Sendable {
+  /// IEEE numbers of 32 bits.
   case f32 = 0
+  /// IEEE numbers of 16 bits.
   case f16 = 1
+  /// 4 bits a value and a scale.
   case q4_0 = 2
+  /// 4 bits, a scale and a minimum.
   case q4_1 = 3
+  /// 5 bits and a scale.
   case q5_0 = 6
+  /// 5 bits, a scale and a minimum.
   case q5_1 = 7
+  /// 8 bits and a scale.
   case q8_0 = 8
+  /// 2 bits; scales and minima of 16 values are of 4 bits.
   case q2_k = 10
+  /// 3 bits; scales of 16 values are of 6 bits.
   case q3_k = 11
+  /// 4 bits; scales and minima of 32 values are of 6 bits.
   case q4_k = 12
+  /// 5 bits; scales and minima of 32 values are of 6 bits.
   case q5_k = 13
+  /// 6 bits; scales of 16 values are of 8 bits.
   case q6_k = 14
+  /// 4 bits that choose from a table, and a scale.
   case iq4_nl = 20
+  /// The same; scales of 32 values are of 6 bits.
   case iq4_xs = 23
+  /// The upper 16 bits of IEEE numbers of 32.
   case bf16 = 30
 
   /// Values in a block: 1 for plain floats, 32, or 256 for super-blocks.

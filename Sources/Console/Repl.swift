@@ -36,8 +36,7 @@ public final class Repl {
     let completion = Completion(settings: engine.settings.map(\.name), paths: LineReader.paths)
     let reader = LineReader(completion: completion)
     self.init(
-      engine: engine, options: options, lines: reader, language: language,
-      terminal: .standardOutput(colour: options.colour)
+      engine: engine, options: options, lines: reader, language: language, terminal: .standardOutput()
     ) { isQuiet in
       if isQuiet {
         hypnos_quiet_terminal(STDIN_FILENO, reader.marksPastes)

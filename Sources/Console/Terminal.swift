@@ -27,10 +27,15 @@ final class Terminal {
   }
 
   /// Standard output.
-  static func standardOutput(colour: ReplOptions.Colour) -> Terminal {
-    let isTerminal = isatty(STDOUT_FILENO) == 1
-    let hasColour = colour.isWanted(isTerminal: isTerminal, environment: environmentVariable)
+  static func standardOutput() -> Terminal {
+    let hasColour = wantsColour(isTerminal: isatty(STDOUT_FILENO) == 1, environment: environmentVariable)
     return Terminal(hasColour: hasColour) { writeAll($0, to: STDOUT_FILENO) == nil }
+  }
+
+  /// Whether to colour: a terminal that can, unless NO_COLOR is set and not empty.
+  static func wantsColour(isTerminal: Bool, environment: (String) -> String?) -> Bool {
+    let kind = environment("TERM") ?? ""
+    return isTerminal && (environment("NO_COLOR") ?? "").isEmpty && kind != "dumb" && !kind.isEmpty
   }
 
   /// Writes `text`, made safe, in `style`.
@@ -63,18 +68,5 @@ final class Terminal {
   func prompt(_ text: String) -> String {
     guard hasColour else { return text }
     return "\u{1}\u{1B}[\(Style.prompt.rawValue)m\u{2}\(text)\u{1}\u{1B}[0m\u{2}"
-  }
-}
-
-extension ReplOptions.Colour {
-  /// Whether to colour: `automatic` colours a terminal that can, unless NO_COLOR is set and not empty.
-  func isWanted(isTerminal: Bool, environment: (String) -> String?) -> Bool {
-    switch self {
-    case .always: return true
-    case .never: return false
-    case .automatic:
-      let kind = environment("TERM") ?? ""
-      return isTerminal && (environment("NO_COLOR") ?? "").isEmpty && kind != "dumb" && !kind.isEmpty
-    }
   }
 }

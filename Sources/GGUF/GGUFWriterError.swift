@@ -5,9 +5,11 @@ import Glibc
 
 /// Why a GGUF file could not be written.
 public enum GGUFWriterError: Error, Equatable, Sendable {
+  /// A version of the format that is not written.
   case version(UInt32)
   /// A key or tensor name is empty, or longer than `atMost` bytes.
   case nameLength(name: String, atMost: Int)
+  /// Two tensors have this name.
   case duplicateTensor(String)
   /// An array holds an element of another type than it says.
   case elementType(key: String, expected: ValueType, found: ValueType)
@@ -17,6 +19,7 @@ public enum GGUFWriterError: Error, Equatable, Sendable {
   case alignment
   /// The shape has not 1 to 4 positive dimensions, or its rows are not whole blocks of the format.
   case shape(tensor: String, shape: [Int], format: BlockFormat)
+  /// A tensor has other than the bytes its shape and format take.
   case byteCount(tensor: String, expected: Int, found: Int)
   /// The bytes of a tensor could not be made.
   case notMade(tensor: String, reason: String)

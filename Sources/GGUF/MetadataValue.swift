@@ -3,18 +3,31 @@
 
 /// A value with its exact type.
 public enum MetadataValue: Equatable, Sendable {
+  /// A number of 8 bits without a sign.
   case uint8(UInt8)
+  /// A number of 8 bits with a sign.
   case int8(Int8)
+  /// One of 16 bits without a sign.
   case uint16(UInt16)
+  /// One of 16 bits with a sign.
   case int16(Int16)
+  /// One of 32 bits without a sign.
   case uint32(UInt32)
+  /// One of 32 bits with a sign.
   case int32(Int32)
+  /// An IEEE number of 32 bits.
   case float32(Float)
+  /// A truth value.
   case bool(Bool)
+  /// A text.
   case string(String)
+  /// Values of one type.
   case array(of: ValueType, [MetadataValue])
+  /// A number of 64 bits without a sign.
   case uint64(UInt64)
+  /// One of 64 bits with a sign.
   case int64(Int64)
+  /// An IEEE number of 64 bits.
   case float64(Double)
 
   /// An array of strings.

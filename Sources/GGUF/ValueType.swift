@@ -2,18 +2,31 @@
 
 /// The type of a metadata value or of an array's elements.
 public enum ValueType: UInt32, CaseIterable, Sendable {
+  /// A number of 8 bits without a sign.
   case uint8 = 0
+  /// A number of 8 bits with a sign.
   case int8 = 1
+  /// One of 16 bits without a sign.
   case uint16 = 2
+  /// One of 16 bits with a sign.
   case int16 = 3
+  /// One of 32 bits without a sign.
   case uint32 = 4
+  /// One of 32 bits with a sign.
   case int32 = 5
+  /// An IEEE number of 32 bits.
   case float32 = 6
+  /// A truth value.
   case bool = 7
+  /// A text.
   case string = 8
+  /// Values of one type.
   case array = 9
+  /// A number of 64 bits without a sign.
   case uint64 = 10
+  /// One of 64 bits with a sign.
   case int64 = 11
+  /// An IEEE number of 64 bits.
   case float64 = 12
 
   /// The type's name, such as `uint32`.

@@ -39,7 +39,6 @@ extension Checkpoint {
       otherEndTokens: others,
       addBeginning: try metadata.bool(key("add_bos_token")),
       addEnd: try metadata.bool(key("add_eos_token")),
-      addSpacePrefix: try metadata.bool(key("add_space_prefix")),
-      removeExtraWhitespaces: try metadata.bool(key("remove_extra_whitespaces")))
+      addSpacePrefix: try metadata.bool(key("add_space_prefix")))
   }
 }

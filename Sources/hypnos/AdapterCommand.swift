@@ -1,7 +1,6 @@
 // `hypnos adapter`: what is done with adapters as files.
 import ArgumentParser
 import Glibc
-import Model
 
 /// Adapters as files.
 struct AdapterCommand: ParsableCommand {

@@ -1,13 +1,7 @@
 // `hypnos filter`: cross-filtering of question-answer pairs by one or several judges.
 import ArgumentParser
-import CSystem
-import Compute
 import Curation
 import Evaluation
-import Generation
-import Glibc
-import Model
-import Text
 
 /// Scores pairs and parts the good from the others.
 struct Filter: ParsableCommand {

@@ -1,15 +1,8 @@
 // `hypnos generate`: new question-answer pairs from seeds or from passages, by Self-Instruct.
 import ArgumentParser
-import CSystem
-import Compute
-import Console
 import Curation
 import Evaluation
 import Generation
-import Glibc
-import Model
-import Text
-import Training
 
 /// Makes pairs.
 struct Generate: ParsableCommand {

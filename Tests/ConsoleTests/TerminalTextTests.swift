@@ -53,8 +53,7 @@ import Testing
     (false, ["TERM": "xterm"], false),
   ])
   func coloursOnlyWhereWanted(_ isTerminal: Bool, _ environment: [String: String], _ wanted: Bool) {
-    let colour = ReplOptions.Colour.automatic
-    #expect(colour.isWanted(isTerminal: isTerminal, environment: { environment[$0] }) == wanted)
+    #expect(Terminal.wantsColour(isTerminal: isTerminal, environment: { environment[$0] }) == wanted)
   }
 
   @Test func endsLinesAndRemembersAClosedPipe() {

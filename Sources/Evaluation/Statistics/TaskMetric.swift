@@ -6,8 +6,6 @@ import Glibc
 public struct TaskMetric {
   /// Its name.
   public let name: String
-  /// Whether more of it is better.
-  public let isHigherBetter: Bool
   /// Its value over the items of these numbers, in which one may be several times; nil where it says nothing of them.
   let value: (_ selection: [Int]) -> Double?
   /// Whether an item drawn twice counts otherwise than two items would, as with Distinct: resamples then show how much
@@ -16,8 +14,8 @@ public struct TaskMetric {
   var isMoved = false
 
   /// The mean of what `value` says of each item, nil values left out.
-  static func mean(_ name: String, isHigherBetter: Bool = true, _ values: [Double?]) -> TaskMetric {
-    TaskMetric(name: name, isHigherBetter: isHigherBetter) { selection in
+  static func mean(_ name: String, _ values: [Double?]) -> TaskMetric {
+    TaskMetric(name: name) { selection in
       var (sum, count) = (0.0, 0)
       for index in selection {
         guard let value = values[index] else { continue }
@@ -30,10 +28,10 @@ public struct TaskMetric {
 
   /// The sum of `values` by that of `weights`, changed by `change`.
   static func ratio(
-    _ name: String, isHigherBetter: Bool = false, _ values: [Double], by weights: [Int],
+    _ name: String, _ values: [Double], by weights: [Int],
     _ change: @escaping (Double) -> Double = { $0 }
   ) -> TaskMetric {
-    TaskMetric(name: name, isHigherBetter: isHigherBetter) { selection in
+    TaskMetric(name: name) { selection in
       let weight = selection.reduce(0) { $0 + weights[$1] }
       return weight == 0 ? nil : change(selection.reduce(0) { $0 + values[$1] } / Double(weight))
     }
@@ -83,7 +81,7 @@ extension TaskMetric {
   private static func answer(_ outcomes: [AnswerOutcome], _ measure: AnswerMeasure) -> [TaskMetric] {
     let texts = AnswerStatistics(outcomes, measure)
     var metrics = (1...BleuStatistics.maximumOrder).map { order in
-      TaskMetric(name: "BLEU-\(order)", isHigherBetter: true) { selection in
+      TaskMetric(name: "BLEU-\(order)") { selection in
         var sum = BleuStatistics()
         for index in selection { sum += texts.bleu[index] }
         return sum.score(order: order)
@@ -92,13 +90,13 @@ extension TaskMetric {
     metrics += [
       .mean("ROUGE-1", texts.rouge.map(\.one)), .mean("ROUGE-2", texts.rouge.map(\.two)),
       .mean("ROUGE-L", texts.rouge.map(\.longest)),
-      TaskMetric(name: "GLEU", isHigherBetter: true) { selection in
+      TaskMetric(name: "GLEU") { selection in
         var sum = GleuStatistics()
         for index in selection { sum += texts.gleu[index] }
         return sum.score
       },
-      TaskMetric(name: "Distinct-1", isHigherBetter: true, value: { texts.distinct1.score(of: $0) }, isMoved: true),
-      TaskMetric(name: "Distinct-2", isHigherBetter: true, value: { texts.distinct2.score(of: $0) }, isMoved: true),
+      TaskMetric(name: "Distinct-1", value: { texts.distinct1.score(of: $0) }, isMoved: true),
+      TaskMetric(name: "Distinct-2", value: { texts.distinct2.score(of: $0) }, isMoved: true),
       .mean("answer length, characters", outcomes.map { Double($0.answer.unicodeScalars.count) }),
     ]
     if outcomes.contains(where: { $0.marks != nil }) {
@@ -114,12 +112,12 @@ extension TaskMetric {
   /// How a judge found the answers beside another model's; only verdicts that hold in both orders count as won.
   private static func verdicts(_ outcomes: [AnswerOutcome]) -> [TaskMetric] {
     guard outcomes.contains(where: { $0.verdict != nil }) else { return [] }
-    func share(_ name: String, isHigherBetter: Bool, of wanted: PairwiseVerdict) -> TaskMetric {
-      .mean(name, isHigherBetter: isHigherBetter, outcomes.map { $0.verdict.map { $0 == wanted ? 1 : 0 } })
+    func share(_ name: String, of wanted: PairwiseVerdict) -> TaskMetric {
+      .mean(name, outcomes.map { $0.verdict.map { $0 == wanted ? 1 : 0 } })
     }
     return [
-      share("pairwise won", isHigherBetter: true, of: .win), share("pairwise lost", isHigherBetter: false, of: .loss),
-      share("pairwise inconsistent", isHigherBetter: false, of: .inconsistent),
+      share("pairwise won", of: .win), share("pairwise lost", of: .loss),
+      share("pairwise inconsistent", of: .inconsistent),
       .mean(
         "pairwise won of consistent",
         outcomes.map { $0.verdict.flatMap { $0 == .inconsistent ? nil : $0 == .win ? 1 : 0 } }),

@@ -3,12 +3,19 @@
 
 /// One of a layer's seven projections, named as in a GGUF checkpoint.
 public enum Projection: String, CaseIterable, Sendable {
+  /// What attention asks with.
   case query = "attn_q"
+  /// What it is answered by.
   case key = "attn_k"
+  /// What it takes.
   case value = "attn_v"
+  /// From attention back to the residual stream.
   case output = "attn_output"
+  /// The feed-forward network's gate.
   case gate = "ffn_gate"
+  /// What the gate is multiplied with.
   case up = "ffn_up"
+  /// From the feed-forward network back to the residual stream.
   case down = "ffn_down"
 
   /// The last part of the module's name in PEFT's `target_modules`, the same for every architecture.

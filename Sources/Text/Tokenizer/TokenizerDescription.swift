@@ -52,16 +52,13 @@ public struct TokenizerDescription: Sendable {
   public var addEnd: Bool?
   /// `add_space_prefix`.
   public var addSpacePrefix: Bool?
-  /// `remove_extra_whitespaces`; kept for inspection, since neither model of tokenizer reads it.
-  public var removeExtraWhitespaces: Bool?
 
   /// A description with everything optional left out; see the properties.
   public init(
     model: String, preTokenizer: String? = nil, tokens: PackedStrings, scores: [Float]? = nil,
     kinds: [Int]? = nil, merges: PackedStrings? = nil, beginningOfText: Int? = nil, endOfText: Int? = nil,
     endOfTurn: Int? = nil, unknown: Int? = nil, separator: Int? = nil, padding: Int? = nil,
-    otherEndTokens: [Int] = [], addBeginning: Bool? = nil, addEnd: Bool? = nil, addSpacePrefix: Bool? = nil,
-    removeExtraWhitespaces: Bool? = nil
+    otherEndTokens: [Int] = [], addBeginning: Bool? = nil, addEnd: Bool? = nil, addSpacePrefix: Bool? = nil
   ) {
     self.model = model
     self.preTokenizer = preTokenizer
@@ -79,6 +76,5 @@ public struct TokenizerDescription: Sendable {
     self.addBeginning = addBeginning
     self.addEnd = addEnd
     self.addSpacePrefix = addSpacePrefix
-    self.removeExtraWhitespaces = removeExtraWhitespaces
   }
 }

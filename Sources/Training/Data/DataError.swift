@@ -22,7 +22,9 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
 
   /// What data are for.
   public enum Aim: String, Sendable {
+    /// Examples to learn from.
     case training = "train on"
+    /// Examples held out.
     case measuring = "measure on"
   }
 

@@ -1,6 +1,5 @@
 // The loss as a person should see it, smoothed, and whether it has got out of hand. It follows from the losses so far,
 // so that a run taken up again judges as if it had never stopped.
-import Glibc
 
 /// Follows the losses of a stage.
 struct LossMonitor {
