@@ -28,7 +28,7 @@ let package = Package(
       dependencies: ["Evaluation", "Training", "Generation", "Model", "Text", "Common", crypto]),
     .target(name: "Evaluation", dependencies: ["Generation", "Model", "Text", "Compute", "Common", crypto]),
     .target(name: "Training", dependencies: ["Generation", "Model", "Text", "Compute", "Common", crypto]),
-    .target(name: "Generation", dependencies: ["Model", "Text", "GGUF", "Compute", "Common", crypto]),
+    .target(name: "Generation", dependencies: ["Model", "Text", "Compute", "Common", crypto]),
     .target(name: "Model", dependencies: ["GGUF", "Compute", "Text", "Common", crypto]),
     .target(name: "Text"),
     .target(name: "Common"),

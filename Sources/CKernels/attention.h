@@ -1,7 +1,7 @@
 // Softmax attention over the KV cache, and how keys and values are stored there: the layouts are CKernels.h's. Written
 // once over vectors of sixteen and included by each instruction set's file after products16.h, whose pairs it
-// multiplies. ATTEND_QUERIES is for how many queries the registers hold one vector of sums each, ATTEND_SUMS how many
-// vectors they hold when there are several a query: fewer, where the compiler then keeps a register for each factor.
+// multiplies. ATTEND_SUMS says how many vectors of sums the registers hold, FACTORS_AGAIN whether the queries' factors
+// must then be loaded for every vector, because there is no register left to keep them in.
 #ifndef HYPNOS_ATTENTION_H
 #define HYPNOS_ATTENTION_H
 
@@ -35,7 +35,13 @@ ALWAYS_INLINE void find_tiles(
   }
 }
 
-// How many vectors are summed side by side for each query, so that all sums stay in registers and none waits for itself.
+// The compiler takes it that memory has changed and loads again what it would keep in registers, storing sums for that.
+ALWAYS_INLINE void load_factors_again(int count) {
+  if (FACTORS_AGAIN && count > 1) __asm__ volatile("" ::: "memory");
+}
+
+// How many vectors are summed side by side, so that the sums of all queries stay in registers and no sum waits for
+// itself.
 ALWAYS_INLINE int vectors_together(int count) {
   int together = ATTEND_SUMS / count;
   return together < 1 ? 1 : together > ATTEND_VECTORS ? ATTEND_VECTORS : together;
@@ -93,6 +99,7 @@ ALWAYS_INLINE void score_tiles(
       __builtin_prefetch(ahead[t] + d * HYPNOS_TILE * 2, 0, 2);
       floats loaded = load_halves((const uint16_t *)(starts[t] + d * HYPNOS_TILE * 2));
       for (int q = 0; q < count; q++) sums[q][t] = fused(splat(queries[(size_t)q * size + d]), loaded, sums[q][t]);
+      load_factors_again(count);
     }
   for (int q = 0; q < count; q++)
     for (int t = 0; t < tiles; t++) store(scores + q * HYPNOS_CHUNK + ((int)tile + t) * HYPNOS_TILE, sums[q][t]);
@@ -153,6 +160,7 @@ ALWAYS_INLINE void weigh_vectors(
     for (int v = 0; v < vectors; v++) {
       floats loaded = load_halves(values + t * size + d + 16 * (size_t)v);
       for (int q = 0; q < count; q++) sums[q][v] = fused(splat(weights[q * HYPNOS_CHUNK + t]), loaded, sums[q][v]);
+      load_factors_again(count);
     }
   }
   for (int q = 0; q < count; q++)
@@ -205,12 +213,12 @@ static void attend(
   static const hypnos_cache_part nothing;
   if (!next) next = &nothing;
   // More queries than there are registers for their sums come in two parts, which use the scratch in turn.
-  if (query_count > ATTEND_QUERIES) {
-    size_t most = ATTEND_QUERIES;
-    attend(cache, queries, most, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch, &nothing);
+  if (query_count > ATTEND_SUMS) {
+    size_t half = (query_count + 1) / 2, rest = query_count - half;
+    attend(cache, queries, half, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch, &nothing);
     attend(
-      cache, queries + most * size, query_count - most, size, keys, values, firsts + most, lasts + most, maxima + most,
-      sums + most, outputs + most * size, scratch, next);
+      cache, queries + half * size, rest, size, keys, values, firsts + half, lasts + half, maxima + half, sums + half,
+      outputs + half * size, scratch, next);
     return;
   }
 #define AS(N) \

@@ -27,7 +27,7 @@ ALWAYS_INLINE ints add_pairs(ints sums, ints a, ints b) {
 
 #include "products16.h"
 
-enum { ATTEND_SUMS = 24, ATTEND_QUERIES = 8 };
+enum { ATTEND_SUMS = 24, FACTORS_AGAIN = 0 };
 #include "attention.h"
 #define HYPNOS_PEAK_VNNI
 #include "limits.h"

@@ -1,6 +1,6 @@
-// Products with rows of plain numbers, both halves of a low-rank product, and the decoding of rows in any format. Written
-// once over vectors of sixteen and included by each instruction set's file after floats.h. FLOAT_SUMS says how many
-// vectors of sums the registers hold: those of FLOAT_COLUMNS columns and of as many rows as fit.
+// Products with rows of plain numbers, and both halves of a low-rank product. Written once over vectors of sixteen and
+// included by each instruction set's file after floats.h. FLOAT_SUMS says how many vectors of sums the registers hold:
+// those of FLOAT_COLUMNS columns and of as many rows as fit.
 #ifndef HYPNOS_FLOATROWS_H
 #define HYPNOS_FLOATROWS_H
 
@@ -139,46 +139,6 @@ static void add_low_rank(
     default: break;
   }
 #undef AS
-}
-
-static void decode(int format, const uint8_t *row, size_t width, float *out) {
-  if (format == HYPNOS_F32 || format == HYPNOS_F16 || format == HYPNOS_BF16) {
-    for (size_t i = 0; i < width; i += 16) {
-      size_t count = width - i < 16 ? width - i : 16;
-      store_part(out + i, load_weights_part(format, row, i, count), count);
-    }
-    return;
-  }
-  for (size_t g = 0; g * HYPNOS_GROUP < width; g++) {
-    size_t rest = width - g * HYPNOS_GROUP, count = rest < HYPNOS_GROUP ? rest : HYPNOS_GROUP;
-    padded_group padded;
-    const uint8_t *source = row;
-    size_t index = g;
-    if (count < HYPNOS_GROUP) {
-      pad_group(row, g, count / HYPNOS_BLOCK, format, &padded);
-      source = padded.bytes;
-      index = 0;
-    }
-    plain_group group;
-    int bias = 0, halves = 1, minimum = 0;
-    switch (format) {
-#define AS(name, number, shift, half_count, has_minimum, bits) \
-  case number: \
-    plain_##name(source, index, &group); \
-    bias = shift < 0 ? 0 : 1 << (shift < 0 ? 0 : shift); \
-    halves = half_count; \
-    minimum = has_minimum; \
-    break;
-      HYPNOS_QUANTIZED_FORMATS(AS)
-#undef AS
-      default: return;
-    }
-    for (size_t i = 0; i < count; i++) {
-      size_t half = halves == 2 ? i % 32 / 16 : 0;
-      float value = group.scales[half][i / 32] * (float)(group.codes[i] - bias);
-      out[g * HYPNOS_GROUP + i] = minimum ? value - group.minima[half][i / 32] : value;
-    }
-  }
 }
 
 #endif

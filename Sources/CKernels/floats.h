@@ -149,7 +149,8 @@ ALWAYS_INLINE void quantize_group(const float *values, hypnos_column_group *grou
     magnitudes[b] = __builtin_elementwise_max(magnitude(parts[0][b]), magnitude(parts[1][b]));
   }
   four_floats peaks = (four_floats)largest_of_four(magnitudes), scales = peaks / 127.0f;
-  four_ints present = peaks > 0.0f;
+  // Below 2^-119 the quotient would be infinite, and such a block is nothing beside any other.
+  four_ints present = peaks > 0x1p-119f;
   four_floats inverses = (four_floats)((four_ints)(127.0f / peaks) & present);
   four_ints sums[3];
   for (int h = 0; h < 2; h++) {

@@ -169,6 +169,10 @@ static void decode_rows(
   decode_rows_ahead(format, rows, row_bytes, row_count, first, count, 0, out, out_row);
 }
 
+static void decode(int format, const uint8_t *row, size_t width, float *out) {
+  decode_rows(format, row, 0, 1, 0, width, out, width);
+}
+
 // Calls BODY(load, store) for whole vectors, with `i` where each starts, and once for what is left of `count` values.
 #define FOR_VECTORS(count, BODY) \
   do { \

@@ -16,7 +16,7 @@ ALWAYS_INLINE ints add_pairs(ints sums, ints a, ints b) {
 
 #include "products16.h"
 
-enum { ATTEND_SUMS = 8, ATTEND_QUERIES = 8 };
+enum { ATTEND_SUMS = 8, FACTORS_AGAIN = 0 };
 #include "attention.h"
 #include "limits.h"
 

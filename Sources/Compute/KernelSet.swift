@@ -22,11 +22,11 @@ public struct KernelSet: Sendable {
   public var name: String { String(cString: table.pointee.name) }
 
   /// The sets this processor and operating system run, best first.
-  public static var available: [KernelSet] {
+  public static let available: [KernelSet] = {
     var sets: [KernelSet] = []
     while let table = hypnos_available_kernels(sets.count) { sets.append(KernelSet(table: table)) }
     return sets
-  }
+  }()
 
   /// The best set, or the one called `name`.
   public static func named(_ name: String?) throws(UnknownKernelSet) -> KernelSet {

@@ -18,6 +18,8 @@ public final class MappedFile: Sendable {
   public let path: String
   /// Its size in bytes when it was opened.
   public let count: Int
+  /// When it was last changed before it was opened: seconds since 1970, and nanoseconds.
+  public let changed: (seconds: Int, nanoseconds: Int)
   private nonisolated(unsafe) let base: UnsafeRawPointer
 
   /// Maps the file at `path`.
@@ -35,6 +37,7 @@ public final class MappedFile: Sendable {
     }
     self.path = path
     self.count = size
+    changed = (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
     self.base = UnsafeRawPointer(address)
   }
 
@@ -48,6 +51,7 @@ public final class MappedFile: Sendable {
     fill(UnsafeMutableRawBufferPointer(start: address, count: count))
     path = name
     self.count = count
+    changed = (0, 0)
     base = UnsafeRawPointer(address)
   }
 

@@ -49,12 +49,18 @@ public final class WeightMatrix: Sendable {
 
   /// Where in the file the first scale lies that is not finite, as a byte offset, or nil when all are.
   public func firstBrokenScale(_ kernels: KernelSet) -> Int? {
-    let values = FloatMatrix(rows: 1, width: width)
+    // A row may be of any width that fits the file.
+    let piece = min(width, 1 << 16)
+    let values = FloatMatrix(rows: 1, width: piece)
     for index in 0..<rows {
-      kernels.table.pointee.decode(Int32(format.rawValue), row(index), width, values.base)
-      guard !values.isFinite(row: 0) else { continue }
-      let position = values[row: 0].firstIndex { !$0.isFinite } ?? 0
-      return region.offset + index * rowBytes + position / format.blockWidth * format.blockBytes
+      for first in stride(from: 0, to: width, by: piece) {
+        let count = min(piece, width - first)
+        kernels.table.pointee.decode_rows(
+          Int32(format.rawValue), row(index), rowBytes, 1, first, count, values.base, piece)
+        guard !values.isFinite(row: 0) else { continue }
+        let position = values[row: 0].firstIndex { !$0.isFinite } ?? 0
+        return region.offset + index * rowBytes + (first + position) / format.blockWidth * format.blockBytes
+      }
     }
     return nil
   }

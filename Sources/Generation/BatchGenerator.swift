@@ -118,14 +118,13 @@ public final class BatchGenerator {
       let later = others.map { $0.shared(with: next.prompt) }.max() ?? 0
       if later - shared >= BatchGenerator.worthWaiting { break }
       waiting.removeFirst()
-      guard let store = store(sharing: shared, of: best) else {
+      guard var store = store(sharing: shared, of: best) else {
         let error = ModelError.memory(bytes: model.cacheBytes(positions: shared))
         failed.append(BatchResult(ticket: next.ticket, answer: .failure(error)))
         continue
       }
-      if others.isEmpty, let prefixCache {
-        recalled = prefixCache.restore(next.prompt, model: model, into: store)
-        shared = recalled
+      if next.ticket == remembered, shared < PrefixCache.leastTokens, let kept = recall(next.prompt) {
+        (store, shared, recalled) = (kept.store, kept.count, kept.count)
       }
       let decoding = Decoding(
         next.prompt, reused: shared, context: context, options: next.options, tokenizer: model.checkpoint.tokenizer)
@@ -138,6 +137,14 @@ public final class BatchGenerator {
   private func store(sharing count: Int, of other: BatchSequence?) -> KeyValueStore? {
     guard let other, count > 0 else { return model.makeStore(capacity: context) }
     return KeyValueStore(beginningWith: count, of: other.store, capacity: context)
+  }
+
+  /// What the prefix cache has of `prompt`, in a cache of its own.
+  private func recall(_ prompt: [Int32]) -> (store: KeyValueStore, count: Int)? {
+    guard let prefixCache else { return nil }
+    let store = model.makeStore(capacity: context)
+    let count = prefixCache.restore(prompt, model: model, into: store)
+    return count > 0 ? (store, count) : nil
   }
 
   /// Whether the caches of the sequences, grown to their ends, leave room for that of a prompt of `count` tokens and

@@ -2,7 +2,6 @@
 import Common
 import Crypto
 import GGUF
-import Glibc
 
 extension Checkpoint {
   /// Bytes of each tensor that `contentFingerprint` reads.
@@ -22,13 +21,9 @@ extension Checkpoint {
     return hash.finalize().hexadecimal
   }
 
-  /// The size of each file and when it was last changed. What must not outlive a change that `contentFingerprint` does
+  /// The size of each file and when it was last changed, as they were when it was opened. What must not outlive a change that `contentFingerprint` does
   /// not look at, such as one of single rows or a damaged copy, is kept under both.
   public var fileTimes: String {
-    partPaths.map { path in
-      var status = stat()
-      guard stat(path, &status) == 0 else { return " unknown" }
-      return " \(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
-    }.joined()
+    file.files.map { " \($0.count) \($0.changed.seconds).\($0.changed.nanoseconds)" }.joined()
   }
 }

@@ -75,23 +75,26 @@ public final class Checkpoint {
     return hash.finalize().hexadecimal
   }
 
-  /// Looks for the weight that made a computation with `adapters` not finite.
-  package func explainNotFinite(adapters: [String] = []) -> ModelError {
-    let loader = TensorLoader(file: file, kernels: kernels)
+  /// The first weight that is not finite. To find it all are read, once.
+  private lazy var brokenWeight: ModelError? = {
     for tensor in file.tensors {
-      let rows = tensor.shape.dropFirst().reduce(1, *)
-      if let weight = try? loader.matrix(tensor.name, rows: rows, width: tensor.shape[0]),
-        let offset = weight.firstBrokenScale(kernels)
-      {
+      let weight = WeightMatrix(
+        name: tensor.name, format: tensor.format, rows: tensor.shape.dropFirst().reduce(1, *), width: tensor.shape[0],
+        region: file.region(of: tensor))
+      if let offset = weight?.firstBrokenScale(kernels) {
         return .brokenWeight(path: path, tensor: tensor.name, offset: offset)
       }
     }
-    return .notFinite(path: path, adapters: adapters)
+    return nil
+  }()
+
+  /// Looks for the weight that made a computation with `adapters` not finite.
+  package func explainNotFinite(adapters: [String]) -> ModelError {
+    brokenWeight ?? .notFinite(path: path, adapters: adapters)
   }
 
   /// Reads every weight once and reports the first that is not finite.
   public func verifyWeights() throws(ModelError) {
-    let found = explainNotFinite()
-    if case .brokenWeight = found { throw found }
+    if let brokenWeight { throw brokenWeight }
   }
 }

@@ -77,16 +77,32 @@ package struct Weights {
     var layers: [LayerWeights] = []
     for index in 0..<parameters.layers { layers.append(try LayerWeights(index, parameters, from: loader)) }
     self.layers = layers
+    try loader.refuseUnused()
   }
 }
 
 /// Finds tensors by name and checks their shapes.
-struct TensorLoader {
-  let file: GGUFFile
-  let kernels: KernelSet
+final class TensorLoader {
+  private let file: GGUFFile
+  private let kernels: KernelSet
+  private var used: Set<String> = []
   var path: String { file.metadata.path }
 
+  init(file: GGUFFile, kernels: KernelSet) {
+    self.file = file
+    self.kernels = kernels
+  }
+
+  /// Refuses a tensor of the model that nothing has asked for: a model run without a part of it gives wrong answers.
+  func refuseUnused() throws(ModelError) {
+    for tensor in file.tensors where !used.contains(tensor.name) {
+      guard ["blk.", "output", "token_", "rope_"].contains(where: tensor.name.hasPrefix) else { continue }
+      throw .unsupported(path: path, feature: "a model with the tensor \(tensor.name.debugDescription)")
+    }
+  }
+
   func matrix(_ name: String, rows: Int, width: Int) throws(ModelError) -> WeightMatrix {
+    used.insert(name)
     guard let tensor = file.tensor(named: name) else { throw .missingTensor(path: path, name: name) }
     let flat = tensor.shape + Array(repeating: 1, count: max(0, 2 - tensor.shape.count))
     guard flat.prefix(2) == [width, rows], flat.dropFirst(2).allSatisfy({ $0 == 1 }),
@@ -102,7 +118,7 @@ struct TensorLoader {
   func vector(_ name: String, count: Int) throws(ModelError) -> FloatMatrix {
     let weight = try matrix(name, rows: 1, width: count)
     let values = FloatMatrix(rows: 1, width: count)
-    ComputeEngine(kernels: kernels, threads: 1).decode(weight, row: 0, into: values, row: 0)
+    values[row: 0] = weight.decoded(kernels)
     guard values.isFinite(row: 0) else {
       throw .brokenWeight(path: path, tensor: name, offset: weight.firstBrokenScale(kernels) ?? 0)
     }

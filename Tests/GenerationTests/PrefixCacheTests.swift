@@ -85,15 +85,22 @@ import Testing
     var (long, short) = (GenerationOptions(), GenerationOptions())
     (long.maxTokens, short.maxTokens) = (12, 1)
     let cache = PrefixCache(folder: folder, byteLimit: 1 << 30) { [unowned self] in reported.append($0) }
-    let batch = BatchGenerator(
-      model: model, context: 512, options: long, limit: BatchLimit(sequences: 3), prefixCache: cache)
-    for prompt in [TinyModel.prompt(9, seed: 1), document, TinyModel.prompt(80, seed: 2)] {
-      _ = try batch.submit(prompt, options: prompt == document ? long : short)
+    func results() throws -> [BatchResult] {
+      let batch = BatchGenerator(
+        model: model, context: 512, options: long, limit: BatchLimit(sequences: 3), prefixCache: cache)
+      for prompt in [TinyModel.prompt(9, seed: 1), document, TinyModel.prompt(80, seed: 2)] {
+        _ = try batch.submit(prompt, options: prompt == document ? long : short)
+      }
+      var results: [BatchResult] = []
+      while !batch.isIdle { results += batch.step() }
+      return results
     }
-    var ended: [Int] = []
-    while !batch.isIdle { ended += batch.step().map(\.ticket) }
-    #expect(ended.last == 2)
+    let first = try #require(try results().last)
+    #expect(try first.ticket == 2 && first.answer.get().reusedTokens == 0)
     #expect(try files().count == 1)
+    let second = try #require(try results().last)
+    #expect(try second.ticket == 2 && second.answer.get().reusedTokens == 199)
+    #expect(try second.answer.get().tokens == first.answer.get().tokens)
     #expect(try answer(document, try session(model)).reusedTokens == 199)
     #expect(reported.isEmpty)
   }

@@ -153,6 +153,11 @@ import Testing
       }
       #expect(abs(adapter.norm(of: part) - sum.squareRoot()) < 1e-6 * sum.squareRoot())
     }
+    // (1 + 2 i) at every place of B and 1 + p of A, with a rank above either side: B A is 2,500 (1 + p).
+    let wide = LowRankMatrix(
+      rank: 50, inputWidth: 3, outputWidth: 2, a: (0..<150).map { Float(1 + $0 % 3) },
+      b: (0..<100).map { Float(1 + 2 * ($0 % 50)) })
+    #expect(wide.squaredNorm(KernelSet.available[0]) == 2 * 2500 * 2500 * 14)
   }
 }
 

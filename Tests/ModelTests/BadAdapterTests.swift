@@ -54,6 +54,20 @@ import Testing
     #expect(adapter.parts[0].matrix.outputWidth == 3)
   }
 
+  @Test func aWidthOfNoModelIsRefusedBeforeItIsDecoded() throws {
+    let width = 1 << 18
+    let header =
+      #"{"__metadata__": {"hypnos.adapter.base.architecture": "qwen3"}, "#
+      + entry("A", shape: "[1, \(width)]", from: 0, to: 4 * width) + ", "
+      + entry("B", shape: "[3, 1]", from: 4 * width, to: 4 * width + 12) + "}"
+    let path = try folder(Self.configuration, safetensors(header, data: 4 * width + 12))
+    guard case .tensor(_, _, _, let reason) = failure(path) else {
+      Issue.record("a width of \(width) is accepted")
+      return
+    }
+    #expect(reason.contains("larger than any model's"))
+  }
+
   @Test func aSafetensorsFileCutAnywhereIsRefused() throws {
     let whole = safetensors(header, data: 20)
     for length in 0..<whole.count {

@@ -75,12 +75,30 @@ import Testing
     }
   }
 
+  @Test(arguments: ["blk.0.ffn_down.bias", "blk.1.attn_q.weight", "output.bias"])
+  func partsThatWouldBeLeftOut(name: String) {
+    guard case .unsupported(_, let feature) = failure({ $0.shapes[name] = [32] }) else {
+      Issue.record("\(name) is left out")
+      return
+    }
+    #expect(feature.contains(name))
+  }
+
   @Test func vocabularyAndEmbeddingDisagree() {
     guard case .value(_, "tokenizer.ggml.tokens", _, _) = failure({ $0.shapes["token_embd.weight"] = [32, 100] })
     else {
       Issue.record("a vocabulary of another size is accepted")
       return
     }
+  }
+
+  @Test func everyTensorIsVerified() throws {
+    let checkpoint = try open(
+      Self.tiny {
+        $0.shapes["more.weight"] = [32, 2, 2]
+        $0.broken = "more.weight"
+      })
+    #expect(throws: ModelError.self) { try checkpoint.verifyWeights() }
   }
 
   @Test func weightsThatAreNotNumbersAreNamed() throws {

@@ -33,7 +33,6 @@ enum {
   HYPNOS_IQ4_XS = 23,
   HYPNOS_I8 = 24,
   HYPNOS_BF16 = 30,
-  HYPNOS_FORMAT_COUNT = 31,
 };
 
 // One group of a column, quantized to 8 bits in four blocks of 32 with a scale each; a column is its groups one

@@ -4,7 +4,6 @@
 import Common
 import Compute
 import Crypto
-import GGUF
 import Glibc
 import Model
 
@@ -37,6 +36,7 @@ public struct PrefixCache {
   /// Puts the longest kept beginning of `prefix` into `store`, the prefix's last token left out, and returns how many
   /// positions that are; 0 when there is none worth it. The store must hold nothing yet.
   func restore(_ prefix: [Int32], model: Transformer, into store: KeyValueStore) -> Int {
+    guard prefix.count > PrefixCache.leastTokens else { return 0 }
     let key = key(model, store)
     var best: (count: Int, reader: PrefixFileReader)?
     for name in names(startingWith: namePrefix(of: key)) where name.hasSuffix(PrefixCache.nameSuffix) {

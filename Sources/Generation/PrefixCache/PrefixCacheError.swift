@@ -1,6 +1,5 @@
 // Why a kept beginning of a prompt is not used, or could not be kept. Neither keeps an answer from being given.
 import Common
-import GGUF
 import Glibc
 
 /// What is wrong with a file or folder of the prefix cache.

@@ -14,7 +14,6 @@
 import Common
 import Compute
 import Crypto
-import GGUF
 import Glibc
 
 /// What the data of a cache depend on besides the tokens.

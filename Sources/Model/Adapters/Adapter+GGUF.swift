@@ -145,6 +145,9 @@ private struct AdapterReader {
       throw bad(a, "has shape \(a.shape), which does not go with \(b.shape) of its .lora_b")
     }
     guard shapeA.rows <= Adapter.rankLimit else { throw bad(a, "has a rank of \(shapeA.rows), which is too large") }
+    guard max(shapeA.width, shapeB.rows) <= Hyperparameters.widthLimit else {
+      throw bad(a, "changes a weight of \(shapeA.width) by \(shapeB.rows), larger than any model's")
+    }
     let matrix = LowRankMatrix(
       rank: shapeA.rows, inputWidth: shapeA.width, outputWidth: shapeB.rows, a: try values(a, shapeA),
       b: try values(b, shapeB))

@@ -158,6 +158,9 @@ private struct PEFTReader {
       throw bad(a, "has a rank of \(rank), but \(configurationName) says \(configuration.rank)")
     }
     guard rank <= Adapter.rankLimit else { throw bad(a, "has a rank of \(rank), which is too large") }
+    guard max(a.shape[1], b.shape[0]) <= Hyperparameters.widthLimit else {
+      throw bad(a, "changes a weight of \(a.shape[1]) by \(b.shape[0]), larger than any model's")
+    }
     var values = try values(b)
     if RotaryRows.areReordered(target, base.architecture) {
       guard let headSize = base.headSize else { throw .needsBase(path: file.path) }

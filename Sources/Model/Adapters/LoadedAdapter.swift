@@ -38,7 +38,7 @@ public struct LoadedAdapter: Sendable {
     for part in adapter.parts {
       hash.update(data: Array("\(part.target) \(adapter.scale(of: part) * scale);".utf8))
       for values in [part.matrix.a, part.matrix.b] {
-        hash.update(data: values.flatMap { value in (0..<4).map { UInt8(value.bitPattern >> (8 * $0) & 255) } })
+        hash.update(data: values.contentBytes)
       }
     }
     return hash.finalize().hexadecimal
