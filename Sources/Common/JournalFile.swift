@@ -42,7 +42,6 @@ package final class JournalFile {
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       throw .system(path: path, code: EINVAL)
     }
-    if let code = OwnerFile.keepPrivate(descriptor, status) { throw .system(path: path, code: code) }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       throw errno == EWOULDBLOCK ? .inUse(path: path) : .system(path: path, code: errno)
     }
@@ -90,7 +89,9 @@ package final class JournalFile {
   /// Appends `lines`, each with its end, and forces them to the disk.
   package func append(_ lines: [String]) throws(JournalError) {
     guard !lines.isEmpty else { return }
-    if let code = writeAll(lines.map { $0 + "\n" }.joined(), to: descriptor) { throw .system(path: path, code: code) }
+    if let code = OwnerFile.append(lines.map { $0 + "\n" }.joined(), to: descriptor) {
+      throw .system(path: path, code: code)
+    }
     guard fdatasync(descriptor) == 0 else { throw .system(path: path, code: errno) }
   }
 

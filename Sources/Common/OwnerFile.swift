@@ -34,11 +34,12 @@ package final class OwnerFile {
     try file.finish()
   }
 
-  /// Takes away what others may do with an open file, of which `status` is known, before text goes into it; the errno
-  /// that prevented it, or nil.
-  package static func keepPrivate(_ descriptor: Int32, _ status: stat) -> Int32? {
-    if status.st_mode & 0o077 == 0 { return nil }
-    return fchmod(descriptor, status.st_mode & 0o700) == 0 ? nil : errno
+  /// Adds `text` to an open file, which is its owner's alone from then on; the errno that prevented it, or nil.
+  package static func append(_ text: String, to descriptor: Int32) -> Int32? {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { return errno }
+    if status.st_mode & 0o077 != 0, fchmod(descriptor, status.st_mode & 0o700) != 0 { return errno }
+    return writeAll(text, to: descriptor)
   }
 
   /// Appends `text`.

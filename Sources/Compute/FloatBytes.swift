@@ -1,6 +1,6 @@
-// Numbers as the bytes they are in memory.
+// Numbers as files and digests have them.
 
-extension [Float] {
-  /// The bytes of all values, four each, the lowest first.
-  public var contentBytes: [UInt8] { withUnsafeBytes { [UInt8]($0) } }
+extension ArraySlice<Float> {
+  /// The bytes of all values, four each, the lowest first, as every processor that has kernels keeps them.
+  public var littleEndianBytes: [UInt8] { withUnsafeBytes { [UInt8]($0) } }
 }

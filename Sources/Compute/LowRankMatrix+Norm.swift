@@ -7,9 +7,21 @@ extension LowRankMatrix {
 
   /// The sum of the squares of all values of B A.
   public func squaredNorm(_ kernels: KernelSet) -> Double {
+    let (a, aScale) = Self.scaled(a), (b, bScale) = Self.scaled(b)
+    let matrix = LowRankMatrix(rank: rank, inputWidth: inputWidth, outputWidth: outputWidth, a: a, b: b)
     // It is the sum of the elementwise product of B^T B and A A^T, which are only [rank, rank].
     let isThin = rank * (inputWidth + outputWidth) <= 2 * inputWidth * outputWidth
-    return max(0, isThin ? sumOfGramProducts(kernels) : sumOfSquares(kernels))
+    let sum = isThin ? matrix.sumOfGramProducts(kernels) : matrix.sumOfSquares(kernels)
+    return max(0, sum) * (aScale * bScale) * (aScale * bScale)
+  }
+
+  /// `values` divided by the power of two next to the largest of them, which keeps sums of their products within float32,
+  /// and that power.
+  private static func scaled(_ values: [Float]) -> (values: [Float], by: Double) {
+    let peak = values.reduce(0) { max($0, $1.magnitude) }
+    guard peak > 0, peak.isFinite else { return (values, 1) }
+    let power = Float(sign: .plus, exponent: peak.exponent, significand: 1)
+    return (values.map { $0 / power }, Double(power))
   }
 
   private func sumOfGramProducts(_ kernels: KernelSet) -> Double {

@@ -98,7 +98,7 @@ enum TextFile {
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       throw .notARegularFile(path: path)
     }
-    if let code = OwnerFile.keepPrivate(descriptor, status) ?? writeAll(text, to: descriptor) {
+    if let code = OwnerFile.append(text, to: descriptor) {
       throw .system(path: path, action: "written", code: code)
     }
   }

@@ -118,13 +118,12 @@ public final class BatchGenerator {
       let later = others.map { $0.shared(with: next.prompt) }.max() ?? 0
       if later - shared >= BatchGenerator.worthWaiting { break }
       waiting.removeFirst()
-      guard var store = store(sharing: shared, of: best) else {
+      let kept = next.ticket == remembered && shared < PrefixCache.leastTokens ? recall(next.prompt) : nil
+      if let kept { (shared, recalled) = (kept.count, kept.count) }
+      guard let store = kept?.store ?? store(sharing: shared, of: best) else {
         let error = ModelError.memory(bytes: model.cacheBytes(positions: shared))
         failed.append(BatchResult(ticket: next.ticket, answer: .failure(error)))
         continue
-      }
-      if next.ticket == remembered, shared < PrefixCache.leastTokens, let kept = recall(next.prompt) {
-        (store, shared, recalled) = (kept.store, kept.count, kept.count)
       }
       let decoding = Decoding(
         next.prompt, reused: shared, context: context, options: next.options, tokenizer: model.checkpoint.tokenizer)

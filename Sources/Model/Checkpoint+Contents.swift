@@ -21,8 +21,8 @@ extension Checkpoint {
     return hash.finalize().hexadecimal
   }
 
-  /// The size of each file and when it was last changed, as they were when it was opened. What must not outlive a change that `contentFingerprint` does
-  /// not look at, such as one of single rows or a damaged copy, is kept under both.
+  /// The size of each file and when it was last changed, as they were when it was opened. What must not outlive a change
+  /// that `contentFingerprint` does not look at, such as one of single rows or a damaged copy, is kept under both.
   public var fileTimes: String {
     file.files.map { " \($0.count) \($0.changed.seconds).\($0.changed.nanoseconds)" }.joined()
   }

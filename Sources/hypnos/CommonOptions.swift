@@ -48,9 +48,6 @@ struct ModelOptions: ParsableArguments {
     throw ValidationError("--context \(context): it can be 8 to \(1 << 24)")
   }
 
-  /// The path that was given; nil for the default one.
-  var model: String? { checkpoint.model }
-
   /// Opens the checkpoint and watches its mapping.
   func openCheckpoint() throws -> Checkpoint { try checkpoint.openCheckpoint() }
 

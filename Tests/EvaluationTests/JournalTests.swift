@@ -79,6 +79,14 @@ import Testing
     #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o600)
   }
 
+  @Test func aFileThatIsRefusedStaysAsItWas() throws {
+    try Data("mine\n".utf8).write(to: URL(filePath: path))
+    try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
+    #expect(throws: JournalError.notOurs(path: path, line: 1)) { try open() }
+    #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o644)
+    #expect(try text() == "mine\n")
+  }
+
   @Test func anotherRunIsRefusedByName() throws {
     do { try open([("model", "1"), ("--by", "letter")]).keep([(1, choice)], of: 0) }
     #expect(throws: JournalError.otherRun(path: path, differences: ["--by"])) {

@@ -158,6 +158,13 @@ import Testing
       rank: 50, inputWidth: 3, outputWidth: 2, a: (0..<150).map { Float(1 + $0 % 3) },
       b: (0..<100).map { Float(1 + 2 * ($0 % 50)) })
     #expect(wide.squaredNorm(KernelSet.available[0]) == 2 * 2500 * 2500 * 14)
+    // Squares that float32 does not hold: 2^100 and 2^-100 times themselves, each twice.
+    for exponent in [100, -100] {
+      let value = Float(sign: .plus, exponent: exponent, significand: 1)
+      let part = LowRankMatrix(rank: 1, inputWidth: 2, outputWidth: 2, a: [value, value], b: [value, 0])
+      let expected = Double(sign: .plus, exponent: 4 * exponent + 1, significand: 1)
+      #expect(part.squaredNorm(KernelSet.available[0]) == expected)
+    }
   }
 }
 

@@ -12,11 +12,13 @@ public struct LongestCommonSubsequence<Element: Hashable> {
     let words: Int
     /// For each distinct element where its row begins in `rows`.
     var starts: [Element: Int] = [:]
-    /// Rows of `words` words: bit i is set where the block has the element at place i.
-    var rows: [UInt64] = []
+    /// Rows of `words` words: bit i is set where the block has the element at place i. The first is that of all elements
+    /// it does not have.
+    var rows: [UInt64]
 
     init(_ elements: some Collection<Element>) {
       words = (elements.count + 63) / 64
+      rows = [UInt64](repeating: 0, count: words)
       for (place, element) in elements.enumerated() {
         let start = starts[element] ?? rows.count
         if start == rows.count {
@@ -44,14 +46,14 @@ public struct LongestCommonSubsequence<Element: Hashable> {
 
   /// The length of the longest subsequence that `other` has in common with the sequence.
   public func length(with other: some Collection<Element>) -> Int {
-    if blocks.count == 1, blocks[0].words == 1 { return shortLength(with: other) }
+    if (1...64).contains(count) { return shortLength(with: other) }
     // What the additions of each element carry from one block into the next.
     var carries = [Bool](repeating: false, count: other.count)
     return blocks.reduce(0) { sum, block in
       var column = [UInt64](repeating: .max, count: block.words)
       for (place, element) in other.enumerated() {
-        let start = block.starts[element]
-        guard start != nil || carries[place] else { continue }
+        let start = block.starts[element] ?? 0
+        guard start > 0 || carries[place] else { continue }
         carries[place] = LongestCommonSubsequence.step(&column, block, start, carries: carries[place])
       }
       return sum + LongestCommonSubsequence.zeros(in: column)
@@ -59,10 +61,10 @@ public struct LongestCommonSubsequence<Element: Hashable> {
   }
 
   /// Takes an element, whose row begins at `start`, into the column; whether that carries into the next block.
-  private static func step(_ column: inout [UInt64], _ block: Block, _ start: Int?, carries: Bool) -> Bool {
+  private static func step(_ column: inout [UInt64], _ block: Block, _ start: Int, carries: Bool) -> Bool {
     var carry: UInt64 = carries ? 1 : 0
     for word in column.indices {
-      let matched = start.map { column[word] & block.rows[$0 + word] } ?? 0
+      let matched = column[word] & block.rows[start + word]
       let (sum, first) = column[word].addingReportingOverflow(matched)
       let (total, second) = sum.addingReportingOverflow(carry)
       carry = first || second ? 1 : 0

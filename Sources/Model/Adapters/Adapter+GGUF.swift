@@ -144,9 +144,8 @@ private struct AdapterReader {
     guard shapeA.rows == shapeB.width else {
       throw bad(a, "has shape \(a.shape), which does not go with \(b.shape) of its .lora_b")
     }
-    guard shapeA.rows <= Adapter.rankLimit else { throw bad(a, "has a rank of \(shapeA.rows), which is too large") }
-    guard max(shapeA.width, shapeB.rows) <= Hyperparameters.widthLimit else {
-      throw bad(a, "changes a weight of \(shapeA.width) by \(shapeB.rows), larger than any model's")
+    if let reason = Adapter.objection(rank: shapeA.rows, inputWidth: shapeA.width, outputWidth: shapeB.rows) {
+      throw bad(a, reason)
     }
     let matrix = LowRankMatrix(
       rank: shapeA.rows, inputWidth: shapeA.width, outputWidth: shapeB.rows, a: try values(a, shapeA),
@@ -163,11 +162,7 @@ private struct AdapterReader {
     let weight = WeightMatrix(
       name: tensor.name, format: tensor.format, rows: shape.rows, width: shape.width, region: file.region(of: tensor))
     guard let weight else { throw bad(tensor, "has another size than its shape \(tensor.shape) asks for") }
-    let values = weight.decoded(KernelSet.available[0])
-    guard values.allSatisfy(\.isFinite) else {
-      throw .notFinite(path: path, tensor: tensor.name, offset: weight.firstBrokenScale(KernelSet.available[0]))
-    }
-    return values
+    return try Adapter.values(of: weight, path: path)
   }
 
   private func string(_ key: String) throws(AdapterError) -> String? {

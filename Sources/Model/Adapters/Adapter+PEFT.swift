@@ -157,9 +157,8 @@ private struct PEFTReader {
     guard rank == configuration.rank || configuration.hasRankPattern else {
       throw bad(a, "has a rank of \(rank), but \(configurationName) says \(configuration.rank)")
     }
-    guard rank <= Adapter.rankLimit else { throw bad(a, "has a rank of \(rank), which is too large") }
-    guard max(a.shape[1], b.shape[0]) <= Hyperparameters.widthLimit else {
-      throw bad(a, "changes a weight of \(a.shape[1]) by \(b.shape[0]), larger than any model's")
+    if let reason = Adapter.objection(rank: rank, inputWidth: a.shape[1], outputWidth: b.shape[0]) {
+      throw bad(a, reason)
     }
     var values = try values(b)
     if RotaryRows.areReordered(target, base.architecture) {
@@ -175,12 +174,7 @@ private struct PEFTReader {
     let weight = WeightMatrix(
       name: tensor.name, format: tensor.format, rows: tensor.shape[0], width: tensor.shape[1], region: tensor.region)
     guard let weight else { throw bad(tensor, "has another size than its shape asks for") }
-    let values = weight.decoded(KernelSet.available[0])
-    guard values.allSatisfy(\.isFinite) else {
-      throw .notFinite(
-        path: file.path, tensor: tensor.name, offset: weight.firstBrokenScale(KernelSet.available[0]))
-    }
-    return values
+    return try Adapter.values(of: weight, path: file.path)
   }
 
   private func bad(_ tensor: SafetensorsFile.Tensor, _ reason: String) -> AdapterError {

@@ -48,6 +48,23 @@ public struct Adapter: Sendable, Equatable {
   /// The most rows of A.
   public static let rankLimit = 1 << 13
 
+  /// Why no adapter has a part of this shape; nil when one can. Asked before its values are read.
+  static func objection(rank: Int, inputWidth: Int, outputWidth: Int) -> String? {
+    if rank > rankLimit { return "has a rank of \(rank), which is too large" }
+    guard max(inputWidth, outputWidth) > Hyperparameters.widthLimit else { return nil }
+    return "changes a weight of \(inputWidth) by \(outputWidth), larger than any model's"
+  }
+
+  /// The values of `weight`, a half of a part in the file at `path`.
+  static func values(of weight: WeightMatrix, path: String) throws(AdapterError) -> [Float] {
+    let kernels = KernelSet.available[0]
+    let values = weight.decoded(kernels)
+    guard values.allSatisfy(\.isFinite) else {
+      throw .notFinite(path: path, tensor: weight.name, offset: weight.firstBrokenScale(kernels))
+    }
+    return values
+  }
+
   /// What it was made for.
   public var base: Base
   /// The factor that the rank divides.

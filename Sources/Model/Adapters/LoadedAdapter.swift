@@ -38,7 +38,7 @@ public struct LoadedAdapter: Sendable {
     for part in adapter.parts {
       hash.update(data: Array("\(part.target) \(adapter.scale(of: part) * scale);".utf8))
       for values in [part.matrix.a, part.matrix.b] {
-        hash.update(data: values.contentBytes)
+        hash.update(data: values[...].littleEndianBytes)
       }
     }
     return hash.finalize().hexadecimal

@@ -1,6 +1,6 @@
 // The safetensors format, written: float32 tensors in the order given, the header padded to eight bytes.
 import Common
-import GGUF
+import Compute
 import Text
 
 /// Collects float32 tensors for one safetensors file.
@@ -12,7 +12,8 @@ struct SafetensorsWriter {
     let values: [Float]
   }
 
-  private static let pieceBytes = 1 << 20
+  /// Values that are written at a time.
+  private static let pieceLength = 1 << 18
 
   /// The texts of `__metadata__`, in this order.
   var metadata: [(key: String, value: String)] = []
@@ -21,18 +22,11 @@ struct SafetensorsWriter {
   /// Writes the file piece by piece.
   func write(to file: TemporaryFile) throws(WritingError) {
     try file.write(header)
-    var piece: [UInt8] = []
     for tensor in tensors {
-      for value in tensor.values {
-        let bits = value.bitPattern
-        for byte in 0..<4 { piece.append(UInt8(truncatingIfNeeded: bits >> (8 * UInt32(byte)))) }
-        if piece.count >= Self.pieceBytes {
-          try file.write(piece)
-          piece.removeAll(keepingCapacity: true)
-        }
+      for first in stride(from: 0, to: tensor.values.count, by: Self.pieceLength) {
+        try file.write(tensor.values[first...].prefix(Self.pieceLength).littleEndianBytes)
       }
     }
-    try file.write(piece)
   }
 
   /// The header's length and the header.

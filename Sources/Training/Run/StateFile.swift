@@ -8,6 +8,7 @@
 //
 // Numbers are little-endian. How many floats there are follows from the header and is held against the file's size.
 // No text of the data is in it.
+import Compute
 import Crypto
 import Glibc
 import Text
@@ -52,7 +53,7 @@ enum StateFile {
     try put(magic + LittleEndian.bytes(version) + LittleEndian.bytes(UInt32(header.count)) + header)
     for array in kept.state.arrays {
       for start in stride(from: 0, to: array.count, by: pieceLength) {
-        try put(bytes(of: array[start..<min(start + pieceLength, array.count)]))
+        try put(array[start..<min(start + pieceLength, array.count)].littleEndianBytes)
       }
     }
     try write(Array(hash.finalize()))
@@ -88,19 +89,6 @@ enum StateFile {
       throw .damaged(path: path, reason: "its header lacks something")
     }
     return kept
-  }
-
-  private static func bytes(of values: ArraySlice<Float>) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(4 * values.count)
-    for value in values {
-      let bits = value.bitPattern
-      bytes.append(UInt8(truncatingIfNeeded: bits))
-      bytes.append(UInt8(truncatingIfNeeded: bits >> 8))
-      bytes.append(UInt8(truncatingIfNeeded: bits >> 16))
-      bytes.append(UInt8(truncatingIfNeeded: bits >> 24))
-    }
-    return bytes
   }
 }
 
