@@ -75,9 +75,11 @@ extension ComputeEngine {
   /// Few queries with a long past: the threads share out its chunks, whose results are merged in their order.
   private func attendByChunks(_ run: AttentionRun) {
     let (plan, pieces) = (run.plan, run.plan.pieces)
-    let firstPartial = pool.threads + plan.itemCount
-    let scratch = scratch(rows: firstPartial + pieces.count, width: run.scratchWidth)
-    let queries = (0..<plan.itemCount).map { run.pack(plan.item($0), scratch: scratch.row(pool.threads + $0)) }
+    let scratch = scratch(rows: pool.threads, width: run.scratchWidth)
+    // The packed queries of the items stand first.
+    let firstPartial = plan.itemCount
+    let partials = partials(rows: firstPartial + pieces.count, width: run.partialWidth)
+    let queries = (0..<plan.itemCount).map { run.pack(plan.item($0), into: partials.row($0)) }
     queries.withUnsafeBufferPointer { queries in
       pool.runAhead(pieces.count) { index, next, thread in
         let (item, chunk) = pieces.piece(index)
@@ -87,15 +89,15 @@ extension ComputeEngine {
         }
         run.attend(
           plan.item(item), chunk: chunk, queries: queries[item], next: following, scores: scratch.row(thread),
-          into: scratch.row(firstPartial + index))
+          into: partials.row(firstPartial + index))
       }
     }
     pool.run(plan.itemCount) { index, thread in
       let item = plan.item(index)
       run.begin(item, scratch: scratch.row(thread))
       for chunk in item.tile.chunks {
-        run.merge(
-          scratch.row(firstPartial + pieces.index(of: item, chunk: chunk)), of: item, scratch: scratch.row(thread))
+        let partial = partials.row(firstPartial + pieces.index(of: item, chunk: chunk))
+        run.merge(partial, of: item, scratch: scratch.row(thread))
       }
       run.finish(item, scratch: scratch.row(thread))
     }

@@ -40,6 +40,7 @@ public final class ComputeEngine {
   /// The input of a fine product.
   let fineRows = FineRows()
   private var shared = FloatMatrix(rows: 1, width: 16)
+  private var partials = FloatMatrix(rows: 1, width: 16)
   private var reduced = FloatMatrix(rows: 1, width: 16)
   private let lowRankProgress = LowRankProgress()
 
@@ -145,9 +146,14 @@ public final class ComputeEngine {
   }
 
   /// Working memory of at least `rows` rows of `width` floats, one row a thread.
-  func scratch(rows: Int, width: Int) -> FloatMatrix {
-    if shared.rows < rows || shared.width < width { shared = FloatMatrix(rows: rows, width: width) }
-    return shared
+  func scratch(rows: Int, width: Int) -> FloatMatrix { ComputeEngine.grown(&shared, rows: rows, width: width) }
+
+  /// Working memory of at least `rows` rows of `width` floats, one row a partial result.
+  func partials(rows: Int, width: Int) -> FloatMatrix { ComputeEngine.grown(&partials, rows: rows, width: width) }
+
+  private static func grown(_ matrix: inout FloatMatrix, rows: Int, width: Int) -> FloatMatrix {
+    if matrix.rows < rows || matrix.width < width { matrix = FloatMatrix(rows: rows, width: width) }
+    return matrix
   }
 
   /// Calls `body` for every row; a few stay on this thread, where waking another would cost more than it saves. Up to

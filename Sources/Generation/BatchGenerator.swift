@@ -110,7 +110,7 @@ public final class BatchGenerator {
   private func admit() -> [BatchResult] {
     var failed: [BatchResult] = []
     while running.count < limit.sequences, let next = waiting.first,
-      fits(next.prompt.count, maxTokens: next.options.maxTokens)
+      running.isEmpty || fits(longest(next.prompt, next.options))
     {
       let others = running + (last.map { [$0] } ?? [])
       let best = others.max { $0.computed(of: next.prompt) < $1.computed(of: next.prompt) }
@@ -129,6 +129,7 @@ public final class BatchGenerator {
         next.prompt, reused: shared, context: context, options: next.options, tokenizer: model.checkpoint.tokenizer)
       running.append(
         BatchSequence(ticket: next.ticket, prompt: next.prompt, store: store, shared: shared, decoding: decoding))
+      if let last, !fits(last.tokens.count) { self.last = nil }
     }
     return failed
   }
@@ -146,13 +147,15 @@ public final class BatchGenerator {
     return count > 0 ? (store, count) : nil
   }
 
-  /// Whether the caches of the sequences, grown to their ends, leave room for that of a prompt of `count` tokens and
-  /// its answer of up to `maxTokens`.
-  private func fits(_ count: Int, maxTokens: Int) -> Bool {
-    guard !running.isEmpty else { return true }
-    let lengths = running.map { ($0.prompt.count, $0.decoding.options.maxTokens) } + [(count, maxTokens)]
-    let positions = lengths.reduce(0) { $0 + min(context, $1.0 + min(context, $1.1)) }
-    return model.cacheBytes(positions: positions) <= limit.cacheBytes
+  /// Whether the caches of the sequences, grown to their ends, leave room for `positions` more.
+  private func fits(_ positions: Int) -> Bool {
+    let taken = running.reduce(0) { $0 + longest($1.prompt, $1.decoding.options) }
+    return model.cacheBytes(positions: taken + positions) <= limit.cacheBytes
+  }
+
+  /// The most positions that `prompt` and its answer may come to.
+  private func longest(_ prompt: [Int32], _ options: GenerationOptions) -> Int {
+    min(context, prompt.count + min(context, options.maxTokens))
   }
 
   /// Keeps the first prompt of some length in the prefix cache, unless most of it came from there.

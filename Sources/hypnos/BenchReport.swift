@@ -1,4 +1,5 @@
 // The results of `hypnos bench` as a table for reading, as Markdown for docs/PERFORMANCE.md, and as JSON lines.
+import Common
 import Compute
 import Console
 import Generation
@@ -30,8 +31,8 @@ struct BenchReport {
   /// What stands above the rows; nothing in JSON.
   func header(_ limits: [(threads: Int, limits: MachineLimits)]) -> String {
     let measured = limits.map { threads, limits in
-      "\(counted(threads, "thread")): reads \(fixed(limits.bytesPerSecond / 1e9, 1)) GB/s, "
-        + "int8 \(fixed(limits.multiplyAccumulatesPerSecond / 1e9, 1)) GMAC/s"
+      "\(counted(threads, "thread")): reads \((limits.bytesPerSecond / 1e9).fixed(1)) GB/s, "
+        + "int8 \((limits.multiplyAccumulatesPerSecond / 1e9).fixed(1)) GMAC/s"
     }
     let size = mebibytes(checkpoint.byteCount)
     let names = BenchReport.columns.map(\.0)
@@ -65,9 +66,9 @@ struct BenchReport {
     guard style != .json else { return json(result).encoded + "\n" }
     let test = result.test
     let cells = [
-      test.name, String(result.threads), String(test.parallel), String(test.depth), fixed(result.mean, 1),
-      fixed(result.median, 1), fixed(result.deviation, 1), fixed(result.best, 1), fixed(result.limit, 1),
-      fixed(result.limitShare * 100, 1) + " %",
+      test.name, String(result.threads), String(test.parallel), String(test.depth), result.mean.fixed(1),
+      result.median.fixed(1), result.deviation.fixed(1), result.best.fixed(1), result.limit.fixed(1),
+      (result.limitShare * 100).fixed(1) + " %",
     ]
     guard style == .markdown else { return aligned(cells) + "\n" }
     return "| \(cells.joined(separator: " | ")) | `\(command(result))` |\n"
@@ -87,7 +88,7 @@ struct BenchReport {
     switch measured {
     case .failure(let failure): return what + "could not be measured: \(failure.message)"
     case .success(let found):
-      return what + "\(fixed(found.seconds, 3)) s, at most \(mebibytes(found.residentBytes)) resident, "
+      return what + "\(found.seconds.fixed(3)) s, at most \(mebibytes(found.residentBytes)) resident, "
         + "\(mebibytes(found.anonymousBytes)) of them not the file's"
     }
   }
@@ -156,17 +157,7 @@ struct BenchReport {
 
   private func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
-  private func mebibytes(_ bytes: Int) -> String { fixed(Double(bytes) / 1_048_576, 1) + " MiB" }
-
-  /// `number` with `decimals` digits behind the point.
-  private func fixed(_ number: Double, _ decimals: Int) -> String {
-    guard number.isFinite, abs(number) < 1e15 else { return "\(number)" }
-    let scale = decimals == 3 ? 1000.0 : 10
-    let whole = Int((abs(number) * scale).rounded())
-    let fraction = String(whole % Int(scale))
-    let zeros = String(repeating: "0", count: decimals - fraction.count)
-    return "\(number < 0 ? "-" : "")\(whole / Int(scale)).\(zeros)\(fraction)"
-  }
+  private func mebibytes(_ bytes: Int) -> String { (Double(bytes) / 1_048_576).fixed(1) + " MiB" }
 
   /// Shows what is being measured on a terminal's standard error, in one line; nil wipes it.
   static func showProgress(_ text: String?) {

@@ -85,7 +85,7 @@ struct FinetuneDryRun {
     let training = plans.reduce(0.0) { $0 + Double($1.rowCount) * both / rows }
     let measuring = plans.reduce(0.0) { $0 + Double($1.heldOutRowCount) * forward / rows }
     let speed = plans.reduce(0.0) { $0 + Double($1.tokenCount) } / max(1e-9, training)
-    return "Time: about \(Figure.duration(training + measuring)), at \(Figure.fixed(speed, 0)) tokens a second, if no "
+    return "Time: about \(Figure.duration(training + measuring)), at \(speed.fixed(0)) tokens a second, if no "
       + "stage ends early\n"
   }
 

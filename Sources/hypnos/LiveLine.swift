@@ -9,13 +9,20 @@ final class LiveLine {
   /// Seconds between two showings, on a terminal and in a log.
   private static let (refreshInterval, logInterval) = (0.1, 10.0)
 
-  private let isLive = isatty(STDERR_FILENO) == 1
+  /// Whether it is written over and over.
+  let isLive = isatty(STDERR_FILENO) == 1
   private let start = ContinuousClock.now
   private var shownAt: Double?
   private var isShown = false
 
   /// Seconds since the work began.
   var elapsed: Double { (ContinuousClock.now - start) / .seconds(1) }
+
+  /// Columns there are for it on a terminal.
+  var width: Int {
+    let columns = Int(hypnos_terminal_columns(STDERR_FILENO))
+    return max(20, columns > 0 ? columns : 80) - 1
+  }
 
   /// Shows `text` if the last showing is long enough ago.
   func show(_ text: @autoclosure () -> String) {
@@ -25,8 +32,7 @@ final class LiveLine {
     shownAt = now
     let line = terminalSafe(text())
     guard isLive else { return Output.complain(line, prefix: "") }
-    let columns = Int(hypnos_terminal_columns(STDERR_FILENO))
-    Output.writeOver(clipped(line, toColumns: max(20, columns > 0 ? columns : 80) - 1))
+    Output.writeOver(clipped(line, toColumns: width))
     isShown = true
   }
 

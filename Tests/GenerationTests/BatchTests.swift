@@ -131,6 +131,25 @@ import Testing
     #expect(try tickets.map { Essence(try #require(results[$0]).get()) } == alone)
   }
 
+  @Test(arguments: [(bytes: Int.max, reused: 99), (bytes: 0, reused: 0)])
+  func theCacheOfOneThatEndedGoesWhereMemoryIsShort(_ memory: (bytes: Int, reused: Int)) throws {
+    let long = (0..<600).map { Int32(300 + $0 * 7 % 1000) }
+    let prompts = [long, [1, 70, 71], [1, 80, 81], Array(long[..<100])]
+    // Room for the others, not for the long one beside them.
+    let positions = prompts.dropFirst().reduce(0) { $0 + $1.count + options.maxTokens }
+    let bytes = max(memory.bytes, model.transformer.cacheBytes(positions: positions))
+    let batch = BatchGenerator(
+      model: model.transformer, context: 1024, options: options, limit: BatchLimit(sequences: 3, cacheBytes: bytes))
+    var short = options
+    short.maxTokens = 1
+    _ = try batch.submit(long, options: short)
+    while batch.step().isEmpty {}
+    for prompt in prompts[1...2] { _ = try batch.submit(prompt) }
+    _ = batch.step()
+    let ticket = try batch.submit(prompts[3])
+    #expect(try #require(batch.finish(after: ticket)).get().reusedTokens == memory.reused)
+  }
+
   @Test func oneThatFailsTakesNoOtherWithIt() throws {
     let broken = try BrokenToken()
     var options = options

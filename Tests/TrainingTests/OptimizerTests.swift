@@ -1,3 +1,4 @@
+import Common
 import Testing
 
 @testable import Training
@@ -64,10 +65,13 @@ import Testing
   }
 
   @Test func figures() {
-    #expect(Figure.fixed(-0.04, 1) == "0.0")
-    #expect(Figure.fixed(-1.25, 1) == "-1.3")
-    #expect(Figure.fixed(2, 0) == "2")
-    #expect(Figure.fixed(.nan, 2) == "nan")
+    #expect((-0.04 as Double).fixed(1) == "0.0")
+    #expect((-1.25 as Double).fixed(1) == "-1.3")
+    #expect((2 as Double).fixed(0) == "2")
+    #expect(Double.nan.fixed(2) == "nan")
+    // Times ten thousand it is more than a whole number holds.
+    #expect((9.5e14 as Double).fixed(4) == "950000000000000.0")
+    #expect((0.995 as Double).fixed(4) == "0.9950")
     #expect(Figure.loss(0.00004) == "0.0000")
     #expect(Figure.rate(2e-4) == "2e-4")
     #expect(Figure.rate(1.3749e-5) == "1.37e-5")

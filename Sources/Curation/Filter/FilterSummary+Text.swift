@@ -35,19 +35,6 @@ extension FilterSummary {
   }
 }
 
-extension Double {
-  /// With exactly `places` decimal places.
-  func fixed(_ places: Int) -> String {
-    let factor = (0..<places).reduce(1.0) { product, _ in product * 10 }
-    let scaled = (abs(self) * factor).rounded()
-    guard scaled < 1e15 else { return "\(self)" }
-    let digits = String(Int(scaled))
-    let filled = String(repeating: "0", count: max(0, places + 1 - digits.count)) + digits
-    let sign = self < 0 && scaled > 0 ? "-" : ""
-    return sign + filled.dropLast(places) + (places > 0 ? "." + filled.suffix(places) : "")
-  }
-}
-
 extension String {
   /// Filled up to `width` on the right.
   fileprivate func padded(_ width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }

@@ -1,21 +1,6 @@
 // A run's figures as lines of text.
-import Glibc
+import Common
 import Text
-
-extension Double {
-  /// The number with `digits` decimals.
-  func fixed(_ digits: Int) -> String {
-    guard isFinite, abs(self) < 1e15 else { return isNaN ? "–" : self < 0 ? "-inf" : "inf" }
-    let scale = pow(10, Double(digits))
-    let scaled = (abs(self) * scale).rounded()
-    var text = String(Int(scaled))
-    if digits > 0 {
-      text = String(repeating: "0", count: max(0, digits + 1 - text.count)) + text
-      text.insert(".", at: text.index(text.endIndex, offsetBy: -digits))
-    }
-    return (self < 0 && scaled > 0 ? "-" : "") + text
-  }
-}
 
 extension Estimate {
   /// Value and interval.

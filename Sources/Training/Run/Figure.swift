@@ -1,25 +1,16 @@
 // Numbers for people: losses, times, sizes. The same on the terminal, in log lines and in the report.
+import Common
 import Glibc
 
 /// Numbers as text.
 public enum Figure {
-  /// `number` with `decimals` digits behind the point.
-  public static func fixed(_ number: Double, _ decimals: Int) -> String {
-    guard number.isFinite, abs(number) < 1e12 else { return number.isNaN ? "nan" : number < 0 ? "-inf" : "inf" }
-    let scale = pow(10, Double(decimals))
-    let digits = String(Int((abs(number) * scale).rounded()))
-    let padded = String(repeating: "0", count: max(0, decimals + 1 - digits.count)) + digits
-    let sign = number < 0 && padded.contains { $0 != "0" } ? "-" : ""
-    return sign + padded.dropLast(decimals) + (decimals > 0 ? "." + padded.suffix(decimals) : "")
-  }
-
   /// A loss in nats.
-  public static func loss(_ loss: Double) -> String { fixed(loss, 4) }
+  public static func loss(_ loss: Double) -> String { loss.fixed(4) }
 
   /// The perplexity of a loss; from a million on in powers of ten.
   public static func perplexity(_ loss: Double) -> String {
     let perplexity = exp(loss)
-    return perplexity < 1e6 || !perplexity.isFinite ? fixed(perplexity, 2) : rate(perplexity)
+    return perplexity < 1e6 || !perplexity.isFinite ? perplexity.fixed(2) : rate(perplexity)
   }
 
   /// A learning rate, such as 2e-4 or 1.37e-4.
@@ -40,7 +31,7 @@ public enum Figure {
   /// A size in MiB or GiB.
   public static func bytes(_ bytes: Int) -> String {
     let mebibytes = Double(bytes) / 1_048_576
-    return mebibytes < 1024 ? fixed(mebibytes, mebibytes < 10 ? 1 : 0) + " MiB" : fixed(mebibytes / 1024, 2) + " GiB"
+    return mebibytes < 1024 ? mebibytes.fixed(mebibytes < 10 ? 1 : 0) + " MiB" : (mebibytes / 1024).fixed(2) + " GiB"
   }
 
   /// `count` with commas between the thousands.

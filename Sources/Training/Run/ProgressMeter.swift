@@ -1,5 +1,6 @@
 // What a person sees of a run while it goes: where it is, the losses, the speed, the time left. Text alone; where it
 // is shown, and how often, is the program's.
+import Common
 
 /// Follows a run's events and puts them into words.
 public struct ProgressMeter {
@@ -50,7 +51,7 @@ public struct ProgressMeter {
     let seconds = now - start
     if let step, seconds > 0, tokens > 0 {
       let speed = Double(tokens) / seconds
-      parts.append("\(Figure.fixed(speed, speed < 10 ? 1 : 0)) tokens/s")
+      parts.append("\(speed.fixed(speed < 10 ? 1 : 0)) tokens/s")
       parts.append("\(Figure.duration(Double(step.tokensLeft) / speed)) left")
     }
     if count < 2, !detail.isEmpty { parts.append(detail) }

@@ -1,4 +1,5 @@
 // The report's curves, stages and figures from what a run has recorded.
+import Common
 
 extension RunReport {
   /// Fills the curves and the stages in from `progress`; `stages` are the run's, with what became of their data.
@@ -35,7 +36,7 @@ extension RunReport {
     figures.append(Entry("steps", Figure.count(progress.totalSteps)))
     figures.append(Entry("time", Figure.duration(progress.seconds)))
     if progress.seconds > 0 {
-      figures.append(Entry("tokens a second", Figure.fixed(Double(progress.tokens) / progress.seconds, 0)))
+      figures.append(Entry("tokens a second", (Double(progress.tokens) / progress.seconds).fixed(0)))
     }
     return figures
   }
