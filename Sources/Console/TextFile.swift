@@ -61,13 +61,13 @@ enum TextFile {
   /// The text of the file at `path`, which must be UTF-8 without NUL; a byte order mark is left out.
   static func text(at path: String, limit: Int) throws(FileError) -> String {
     let bytes = try bytes(at: path, limit: limit)
-    if let offset = bytes.firstIndex(of: 0) { throw .notText(path: path, offset: offset) }
-    do {
-      return String(copying: try UTF8Span(validating: bytes.span)).withoutByteOrderMark
-    } catch {
-      let offset = error.byteOffsets.lowerBound
-      let line = 1 + bytes[..<offset].count { $0 == UInt8(ascii: "\n") }
-      throw .notUTF8(path: path, offset: offset, line: line)
+    do { return try String(text: bytes) } catch {
+      switch error {
+      case .nul(let offset): throw .notText(path: path, offset: offset)
+      case .notUTF8(let offset):
+        let line = 1 + bytes[..<offset].count { $0 == UInt8(ascii: "\n") }
+        throw .notUTF8(path: path, offset: offset, line: line)
+      }
     }
   }
 

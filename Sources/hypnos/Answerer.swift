@@ -64,7 +64,7 @@ struct Answerer {
   func answerWhole(jsonl: Bool) throws {
     let bytes = try StandardInput.readAll()
     let text: String
-    do { text = try StandardInput.text(bytes) } catch { throw Failure("standard input \(error)") }
+    do { text = try String(text: bytes) } catch { throw Failure("standard input \(error)") }
     guard !text.allSatisfy(\.isWhitespace) else { throw Failure("standard input holds no question", code: 2) }
     try answerOnly(text, asObject: jsonl)
   }

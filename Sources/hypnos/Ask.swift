@@ -3,6 +3,7 @@ import ArgumentParser
 import CSystem
 import Console
 import Generation
+import Text
 
 /// Answers one question.
 struct Ask: ParsableCommand {
@@ -36,7 +37,7 @@ struct Ask: ParsableCommand {
   private func withDocument(_ question: String) throws -> String {
     guard !StandardInput.isTerminal else { return question }
     let document: String
-    do { document = try StandardInput.text(try StandardInput.readAll()) } catch let error as StandardInput.NotText {
+    do { document = try String(text: try StandardInput.readAll()) } catch let error as NotText {
       throw Failure("standard input \(error)")
     }
     guard !document.allSatisfy(\.isWhitespace) else { return question }

@@ -196,8 +196,8 @@ enum TemplateArgument {
       throw Failure("\(argument): a template has at most \(sizeLimit >> 20) MiB")
     }
     do {
-      return try ChatTemplate(source: try StandardInput.text(bytes), name: argument)
-    } catch let error as StandardInput.NotText {
+      return try ChatTemplate(source: try String(text: bytes), name: argument)
+    } catch let error as NotText {
       throw Failure("\(argument): \(error)")
     }
   }

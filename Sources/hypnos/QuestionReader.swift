@@ -63,7 +63,7 @@ struct QuestionReader {
   }
 
   private func parse(_ bytes: [UInt8]) throws -> Question? {
-    let text = try StandardInput.text(bytes)
+    let text = try String(text: bytes)
     guard !text.allSatisfy(\.isWhitespace) else { return nil }
     guard jsonl else {
       return Question(line: number, id: .integer(number), text: text, messages: answerer.messages(text))

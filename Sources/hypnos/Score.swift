@@ -30,10 +30,10 @@ struct Score: ParsableCommand {
     let tokenizer = session.model.checkpoint.tokenizer
     let tokens: [Int32]
     do {
-      let text = try StandardInput.text(bytes)
+      let text = try String(text: bytes)
       tokens =
         ids ? try parseIds(text, vocabulary: tokenizer.vocabularySize) : tokenizer.encode(bytes, parseSpecial: false)
-    } catch let error as StandardInput.NotText {
+    } catch let error as NotText {
       throw Failure("standard input \(error)")
     }
     guard !tokens.isEmpty else { throw Failure("standard input holds no text", code: 2) }

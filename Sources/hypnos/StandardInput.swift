@@ -97,21 +97,4 @@ struct StandardInput {
     while poll(&places, nfds_t(places.count), -1) < 0, errno == EINTR {}
     if hypnos_interrupted() { throw Failure("interrupted", code: 130) }
   }
-
-  /// Text that must be UTF-8 without NUL, or why it is not. A byte order mark before it is no part of it.
-  static func text(_ bytes: [UInt8]) throws(NotText) -> String {
-    if let zero = bytes.firstIndex(of: 0) { throw NotText(reason: "a NUL byte", offset: zero) }
-    do {
-      return String(copying: try UTF8Span(validating: bytes.span)).withoutByteOrderMark
-    } catch {
-      throw NotText(reason: "bytes that are not UTF-8", offset: error.byteOffsets.lowerBound)
-    }
-  }
-
-  /// Bytes that are no text.
-  struct NotText: Error, CustomStringConvertible {
-    let reason: String
-    let offset: Int
-    var description: String { "holds \(reason) at byte \(offset); convert it to UTF-8 text" }
-  }
 }

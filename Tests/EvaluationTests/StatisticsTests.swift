@@ -40,14 +40,18 @@ import Testing
 
   /// The interval of a mean of many values comes to that of the normal distribution, 1.96 standard errors each way.
   @Test func intervalOfAMean() throws {
-    let values = (0..<400).map { $0 % 4 == 0 ? 1.0 : 0 }
-    let estimate = try #require(Bootstrap(resamples: 4000, seed: 7).mean(values))
+    let metric = TaskMetric.mean("", (0..<400).map { $0 % 4 == 0 ? 1.0 : 0 })
+    func estimates(seed: UInt64, over selection: [Int]) -> [Estimate?] {
+      Bootstrap(resamples: 4000, seed: seed).estimates([metric], over: selection)
+    }
+    let all = Array(0..<400)
+    let estimate = try #require(estimates(seed: 7, over: all)[0])
     let error = 1.96 * (0.25 * 0.75 / 400).squareRoot()
     #expect(estimate.value == 0.25)
     #expect(abs(estimate.low - (0.25 - error)) < 0.006 && abs(estimate.high - (0.25 + error)) < 0.006)
-    #expect(Bootstrap(resamples: 4000, seed: 7).mean(values) == estimate)
-    #expect(Bootstrap(resamples: 4000, seed: 8).mean(values) != estimate)
-    #expect(Bootstrap(resamples: 100, seed: 1).mean([]) == nil)
+    #expect(estimates(seed: 7, over: all) == [estimate])
+    #expect(estimates(seed: 8, over: all) != [estimate])
+    #expect(estimates(seed: 7, over: []) == [nil])
   }
 
   private func choice(_ index: Int, _ isCorrect: Bool) -> ItemOutcome {

@@ -7,7 +7,7 @@ import Testing
 @Suite struct TemplateValueTests {
   @Test func jsonBecomesTheSameData() throws {
     let document = #"{"b": 1, "a": [true, null, 1.5, "é", {}], "big": 18446744073709551616}"#
-    let value = try TemplateValue(json: Array(document.utf8))
+    let value = try TemplateValue(JSONValue(parsing: Array(document.utf8)))
     let list: TemplateValue = [true, TemplateValue.none, 1.5, "é", [:]]
     #expect(value == ["b": 1, "a": list, "big": 18446744073709551616.0])
     guard case .object(let fields) = value else {
@@ -15,7 +15,6 @@ import Testing
       return
     }
     #expect(fields.map(\.key) == ["b", "a", "big"])
-    #expect(throws: JSONError.self) { try TemplateValue(json: Array("[1,]".utf8)) }
   }
 
   @Test func stringsAreComparedByTheirBytes() {

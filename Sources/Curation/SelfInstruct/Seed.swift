@@ -104,13 +104,13 @@ extension String {
     return String(scalars[first...last])
   }
 
-  /// The text in `bytes`, which must be UTF-8 without NUL; a byte order mark before it is no part of it.
+  /// The text in `bytes`; a byte order mark before it is no part of it.
   init(checking bytes: [UInt8]) throws(DataProblem.Reason) {
-    guard !bytes.contains(0) else { throw .nul }
-    do {
-      self = String(copying: try UTF8Span(validating: bytes.span)).withoutByteOrderMark
-    } catch {
-      throw .notUTF8(offset: error.byteOffsets.lowerBound)
+    do { try self.init(text: bytes) } catch {
+      switch error {
+      case .nul: throw .nul
+      case .notUTF8(let offset): throw .notUTF8(offset: offset)
+      }
     }
   }
 }

@@ -73,11 +73,6 @@ public struct Bootstrap: Sendable {
     }
   }
 
-  /// The estimate of the mean of `values`.
-  public func mean(_ values: [Double]) -> Estimate? {
-    estimates([.mean("", values.map { $0 })], over: Array(values.indices))[0]
-  }
-
   private func draw(from selection: [Int], _ use: ([Int]) -> Void) {
     guard !selection.isEmpty else { return }
     var random = SplitMix64(seed: seed)

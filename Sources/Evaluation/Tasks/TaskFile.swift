@@ -109,13 +109,8 @@ public struct TaskFile: Sendable {
 
   private static func text(_ path: String) throws(TaskProblem.Reason) -> TaskItem {
     let bytes = try RecordReader.content(of: path)
-    guard !bytes.contains(0) else { throw .malformed("not text: it holds a NUL") }
     let text: String
-    do {
-      text = String(copying: try UTF8Span(validating: bytes.span)).withoutByteOrderMark
-    } catch {
-      throw .malformed("not UTF-8 at byte \(error.byteOffsets.lowerBound)")
-    }
+    do { text = try String(text: bytes) } catch { throw .malformed("\(error)") }
     guard !text.isBlank else { throw .empty }
     return TaskItem(id: "1", line: 1, source: "", passage: "", question: text, content: .text)
   }

@@ -36,11 +36,6 @@ extension TemplateValue {
       }
   }
 
-  /// Parses a JSON document; throws what `JSONValue.init(parsing:sizeLimit:)` throws.
-  public init(json: [UInt8]) throws(JSONError) {
-    self.init(try JSONValue(parsing: json))
-  }
-
   /// The dictionary a template gets for `message`.
   public init(_ message: ChatMessage) {
     self = .object(["role": .string(message.role), "content": .string(message.content)])
