@@ -98,6 +98,7 @@ int hypnos_interrupt_descriptor(void) {
   return wake_pipe[0];
 }
 
-void hypnos_ignore_broken_pipes(void) {
+void hypnos_ignore_write_signals(void) {
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
 }

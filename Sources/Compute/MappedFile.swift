@@ -18,7 +18,8 @@ public final class MappedFile: Sendable {
   public let path: String
   /// Its size in bytes when it was opened.
   public let count: Int
-  /// When it was last changed before it was opened: seconds since 1970, and nanoseconds.
+  /// When it was last changed before it was opened: seconds since 1970, and nanoseconds. Copies and those who set a
+  /// file's times cannot choose it.
   public let changed: (seconds: Int, nanoseconds: Int)
   private nonisolated(unsafe) let base: UnsafeRawPointer
 
@@ -37,7 +38,7 @@ public final class MappedFile: Sendable {
     }
     self.path = path
     self.count = size
-    changed = (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+    changed = (status.st_ctim.tv_sec, status.st_ctim.tv_nsec)
     self.base = UnsafeRawPointer(address)
   }
 

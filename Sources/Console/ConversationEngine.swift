@@ -178,6 +178,8 @@ public struct AnswerSummary: Equatable, Sendable {
   public var promptTokens: Int
   /// Tokens of the prompt that were still in the cache from an earlier answer.
   public var reusedTokens: Int
+  /// Tokens of the prompt that were computed: the others, unless it was interrupted meanwhile.
+  public var readTokens: Int
   /// Tokens of the answer.
   public var answerTokens: Int
   /// Seconds spent on reading the prompt.
@@ -193,12 +195,13 @@ public struct AnswerSummary: Equatable, Sendable {
 
   /// A summary with every member given, or without drafts.
   public init(
-    finish: FinishReason, promptTokens: Int, reusedTokens: Int, answerTokens: Int, promptSeconds: Double,
-    answerSeconds: Double, seed: UInt64, draftedTokens: Int = 0, acceptedTokens: Int = 0
+    finish: FinishReason, promptTokens: Int, reusedTokens: Int, readTokens: Int, answerTokens: Int,
+    promptSeconds: Double, answerSeconds: Double, seed: UInt64, draftedTokens: Int = 0, acceptedTokens: Int = 0
   ) {
     self.finish = finish
     self.promptTokens = promptTokens
     self.reusedTokens = reusedTokens
+    self.readTokens = readTokens
     self.answerTokens = answerTokens
     self.promptSeconds = promptSeconds
     self.answerSeconds = answerSeconds

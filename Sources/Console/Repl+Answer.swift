@@ -35,7 +35,7 @@ extension Repl {
       return
     }
     guard let last = statistics.last else { return }
-    report { try engine.set("seed", to: String(last.seed &+ 1)) }
+    report { try engine.set("seed", to: String(last.seed < UInt64(Int.max) ? last.seed + 1 : 0)) }
   }
 
   /// Answers `question` after the conversation so far and adds both to it. False when it came to no

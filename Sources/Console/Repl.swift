@@ -63,7 +63,7 @@ public final class Repl {
   /// Converses until the user leaves or the terminal goes away. Throws before the first prompt when the
   /// session file is there and cannot be taken up; later trouble is told to the user.
   public func run() throws(SessionError) {
-    hypnos_ignore_broken_pipes()
+    hypnos_ignore_write_signals()
     hypnos_install_interrupt_handler()
     defer { hypnos_remove_interrupt_handler() }
     let resumed = try resumeSession()

@@ -9,11 +9,11 @@ struct Statistics: Equatable, Sendable {
   private(set) var promptSeconds = 0.0
   private(set) var answerSeconds = 0.0
 
-  /// Counts an answer; of its prompt only the tokens that were not reused.
+  /// Counts an answer; of its prompt only the tokens that were computed.
   mutating func add(_ summary: AnswerSummary) {
     last = summary
     answers += 1
-    promptTokens += summary.promptTokens - summary.reusedTokens
+    promptTokens += summary.readTokens
     answerTokens += summary.answerTokens
     promptSeconds += summary.promptSeconds
     answerSeconds += summary.answerSeconds
@@ -22,14 +22,13 @@ struct Statistics: Equatable, Sendable {
   /// The lines that `/stats` shows.
   var lines: [String] {
     guard let last else { return ["No answer yet."] }
-    let read = last.promptTokens - last.reusedTokens
     let drafts =
       last.draftedTokens == 0
       ? []
       : ["             \(grouped(last.acceptedTokens)) of \(counted(last.draftedTokens, "drafted token")) came true"]
     let totals = Statistics.speed(promptTokens, promptSeconds, answerTokens, answerSeconds)
     return [
-      "Last answer: \(Statistics.speed(read, last.promptSeconds, last.answerTokens, last.answerSeconds))",
+      "Last answer: \(Statistics.speed(last.readTokens, last.promptSeconds, last.answerTokens, last.answerSeconds))",
       "             \(grouped(last.reusedTokens)) of \(counted(last.promptTokens, "prompt token")) were "
         + "still in the cache; seed \(last.seed); ended by \(last.finish.words)",
     ] + drafts + [

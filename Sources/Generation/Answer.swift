@@ -43,6 +43,8 @@ public struct Answer: Sendable {
   public let promptTokens: Int
   /// Tokens of the prompt that were in the cache already.
   public let reusedTokens: Int
+  /// Tokens of the prompt that were computed: the others, unless it was interrupted meanwhile.
+  public internal(set) var readTokens: Int
   /// The answer's tokens, an end token left out.
   public internal(set) var tokens: [Int32] = []
   /// Each token's log-probability under the unchanged logits, where they were asked for.

@@ -31,7 +31,8 @@ struct Decoding {
     self.tokenizer = tokenizer
     sampler = Sampler(options.sampling)
     stream = AnswerStream(stops: options.stops)
-    answer = Answer(promptTokens: prompt.count, reusedTokens: reused, seed: options.sampling.seed)
+    answer = Answer(
+      promptTokens: prompt.count, reusedTokens: reused, readTokens: prompt.count - reused, seed: options.sampling.seed)
   }
 
   /// The tokens to compute next, behind the prompt and the tokens `take` has accepted: the last one chosen, and

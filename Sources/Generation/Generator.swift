@@ -26,8 +26,14 @@ public struct Generator {
     func show(_ text: String) throws {
       if !text.isEmpty { try receive(text) }
     }
+    var read = 0
     do {
-      var logits = try session.advance(to: prompt, progress: progress, isCancelled: isCancelled)
+      var logits = try session.advance(
+        to: prompt,
+        progress: { done, total in
+          read = done
+          progress(done, total)
+        }, isCancelled: isCancelled)
       var computed = 1
       while true {
         if isCancelled() { throw Interrupted() }
@@ -43,6 +49,8 @@ public struct Generator {
     } catch is Interrupted {
       try show(decoding.end(.interrupted))
     }
-    return decoding.answer
+    var answer = decoding.answer
+    answer.readTokens = read
+    return answer
   }
 }

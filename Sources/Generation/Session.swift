@@ -49,16 +49,20 @@ public final class Session {
   public let prefixCache: PrefixCache?
   /// Positions that came from the prefix cache on disk.
   var recalled = 0
-  /// Whether the first prompt was kept there, or found not worth it.
+  /// The first prompt, which alone is kept there.
+  var firstPrompt: [Int32]?
+  /// Whether it was kept, or found not worth it.
   var hasRemembered = false
   /// Tokens computed between two looks at the progress and at a request to stop.
   private static let stepLength = 128
 
-  /// A session of at most `context` tokens, whose first prompt is kept in `prefixCache` and looked for there.
-  public init(model: Transformer, context: Int, prefixCache: PrefixCache? = nil) {
+  /// A session of at most `context` tokens, whose first prompt is kept in `prefixCache` and looked for there. Where it
+  /// goes on with what was said in `earlier`, the first prompt is that one's.
+  public init(model: Transformer, context: Int, prefixCache: PrefixCache? = nil, after earlier: Session? = nil) {
     self.model = model
     self.context = context
     self.prefixCache = prefixCache
+    (firstPrompt, hasRemembered) = (earlier?.firstPrompt, earlier?.hasRemembered ?? false)
     store = model.makeStore(capacity: context)
   }
 

@@ -47,7 +47,8 @@ public enum ModelError: Error, CustomStringConvertible, Sendable {
       return "\(path): byte \(offset): tensor \"\(tensor)\" has shape \(found), but the metadata ask for \(expected)"
     case .unsupported(let path, let feature): return "\(path): \(feature) is not supported"
     case .memory(let bytes):
-      return "no memory for a KV cache of \(bytes >> 20) MiB; ask for a smaller context with -c"
+      let mebibytes = max(1, (bytes + (1 << 20) - 1) >> 20)
+      return "no memory for a KV cache of \(mebibytes) MiB; ask for a smaller context with -c"
     case .brokenWeight(let path, let tensor, let offset):
       return "\(path): byte \(offset): tensor \"\(tensor)\" has a scale or value that is not a finite number; "
         + "the file is damaged, fetch it again"

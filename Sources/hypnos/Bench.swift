@@ -106,6 +106,9 @@ struct Bench: ParsableCommand {
     }
     try Output.write(report.firstToken(measured))
     if tests.count < all.count { throw Failure("\(all.count - tests.count) of \(all.count) tests were left out") }
+    for case (_, .failure(let failure)) in measured {
+      throw Failure("the time to the first token could not be measured: \(failure.message)")
+    }
   }
 
   private var plan: BenchmarkPlan {

@@ -71,7 +71,7 @@ struct BenchReport {
       (result.limitShare * 100).fixed(1) + " %",
     ]
     guard style == .markdown else { return aligned(cells) + "\n" }
-    return "| \(cells.joined(separator: " | ")) | `\(command(result))` |\n"
+    return "| \(cells.joined(separator: " | ")) | `\(command(result).replacing("|", with: "\\|"))` |\n"
   }
 
   /// The time and memory to the first token, or that they could not be measured.
@@ -136,12 +136,12 @@ struct BenchReport {
     let sizes = test.kind == .prompt ? "-p \(test.tokens) -n 0" : "-p 0 -n \(test.tokens)"
     let isUsual = checkpoint.kernels.name == KernelSet.available[0].name
     var words = isUsual ? [] : ["HYPNOS_CPU=\(checkpoint.kernels.name)"]
-    words.append("hypnos bench -m \(checkpoint.path.shellWord) -t \(result.threads) \(sizes)")
+    words.append("hypnos bench -m \(checkpoint.path.pathWord) -t \(result.threads) \(sizes)")
     if test.depth > 0 { words.append("--depth \(test.depth)") }
     if test.parallel > 1 { words.append("--parallel \(test.parallel)") }
     if repetitions != Bench.usualRepetitions { words.append("--repetitions \(repetitions)") }
     if let context { words.append("-c \(context)") }
-    words += adapters.adapters.map { "--adapter \($0.shellWord)" }
+    words += adapters.adapters.map { "--adapter \($0.pathWord)" }
     if adapters.adapterAnyBase { words.append("--adapter-any-base") }
     if cacheFormat != .f16 { words.append("--kv \(cacheFormat.rawValue)") }
     return words.joined(separator: " ")

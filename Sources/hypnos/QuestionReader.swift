@@ -74,9 +74,8 @@ struct QuestionReader {
     }
     guard object.object != nil else { throw BadLine(description: "is not a JSON object") }
     let id = object["id"] ?? .integer(number)
-    // Beyond this, a number would come back as another one.
-    if case .number(let number) = id, abs(number) >= 0x1p53 {
-      throw BadLine(description: "\"id\" is too large a number to be given back as it is; write it as a string")
+    guard !id.holdsChangedNumber else {
+      throw BadLine(description: "\"id\" has too large a number to be given back as it is; write it as a string")
     }
     if let question = object["question"], question != .null {
       guard object["messages"] ?? .null == .null else {
@@ -90,6 +89,18 @@ struct QuestionReader {
       throw BadLine(description: "has neither \"question\" nor \"messages\"")
     }
     return Question(line: number, id: id, text: nil, messages: try MessageList.parse(messages))
+  }
+}
+
+extension JSONValue {
+  /// Whether a number in it is so large that it would come back as another one.
+  fileprivate var holdsChangedNumber: Bool {
+    switch self {
+    case .number(let number): abs(number) >= 0x1p53
+    case .array(let elements): elements.contains(where: \.holdsChangedNumber)
+    case .object(let fields): fields.contains { $0.value.holdsChangedNumber }
+    default: false
+    }
   }
 }
 

@@ -54,7 +54,7 @@ final class ReplEngine: ConversationEngine {
     ModelOptions.close(session.model.checkpoint)
     session = Session(
       model: Transformer(checkpoint, threads: threads, cacheFormat: session.model.cacheFormat), context: context,
-      prefixCache: prefixCache)
+      prefixCache: prefixCache, after: session)
     self.prompts = prompts
   }
 
@@ -105,7 +105,8 @@ final class ReplEngine: ConversationEngine {
   private func summary(_ answer: Answer) -> AnswerSummary {
     AnswerSummary(
       finish: answer.finish.shown, promptTokens: answer.promptTokens, reusedTokens: answer.reusedTokens,
-      answerTokens: answer.tokens.count, promptSeconds: answer.promptSeconds, answerSeconds: answer.answerSeconds,
+      readTokens: answer.readTokens, answerTokens: answer.tokens.count, promptSeconds: answer.promptSeconds,
+      answerSeconds: answer.answerSeconds,
       seed: answer.seed, draftedTokens: answer.draftedTokens, acceptedTokens: answer.acceptedTokens)
   }
 }
@@ -175,7 +176,7 @@ extension ReplEngine {
       threads == self.threads
       ? before : Transformer(before.checkpoint, threads: threads, cacheFormat: before.cacheFormat)
     if model !== before { try model.setAdapters(before.adapters) }
-    session = Session(model: model, context: context, prefixCache: prefixCache)
+    session = Session(model: model, context: context, prefixCache: prefixCache, after: session)
     self.threads = threads
   }
 

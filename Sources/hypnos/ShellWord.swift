@@ -9,4 +9,7 @@ extension String {
     }
     return isPlain && !isEmpty ? self : "'" + replacing("'", with: "'\\''") + "'"
   }
+
+  /// The path as a shell takes it for one word, which no program takes for an option.
+  var pathWord: String { (hasPrefix("-") ? "./" + self : self).shellWord }
 }

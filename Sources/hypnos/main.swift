@@ -13,7 +13,14 @@ setlocale(LC_ALL, "")
 hypnos_install_fault_handler()
 // Swift's own handler would take Ctrl-\ for a crash, and leave the terminal as it is.
 signal(SIGQUIT, SIG_DFL)
-hypnos_ignore_broken_pipes()
+hypnos_ignore_write_signals()
+
+// What is no UTF-8 would become another question or another file's name.
+for place in 1..<max(1, Int(CommandLine.argc)) {
+  guard let word = CommandLine.unsafeArgv[place], String(validatingCString: word) == nil else { continue }
+  Output.complain("argument \(place) is not UTF-8: \(String(cString: word))")
+  exit(2)
+}
 
 do {
   var command = try Hypnos.parseAsRoot()

@@ -94,8 +94,8 @@ import Testing
   @Test func statisticsTellOfDrafts() {
     var statistics = Statistics()
     var summary = AnswerSummary(
-      finish: .endOfText, promptTokens: 9, reusedTokens: 4, answerTokens: 10, promptSeconds: 1, answerSeconds: 1,
-      seed: 0)
+      finish: .endOfText, promptTokens: 9, reusedTokens: 4, readTokens: 5, answerTokens: 10, promptSeconds: 1,
+      answerSeconds: 1, seed: 0)
     statistics.add(summary)
     #expect(statistics.lines.count == 3)
     summary.draftedTokens = 8

@@ -85,8 +85,8 @@ final class StubEngine: ConversationEngine {
 
   private func summary(_ finish: FinishReason, _ tokens: Int) -> AnswerSummary {
     AnswerSummary(
-      finish: finish, promptTokens: tokens, reusedTokens: 4, answerTokens: 10, promptSeconds: 0.5,
-      answerSeconds: 2, seed: UInt64(settings[1].value) ?? 0)
+      finish: finish, promptTokens: tokens, reusedTokens: 4, readTokens: tokens - 4, answerTokens: 10,
+      promptSeconds: 0.5, answerSeconds: 2, seed: UInt64(settings[1].value) ?? 0)
   }
 }
 

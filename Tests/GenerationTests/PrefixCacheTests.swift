@@ -151,6 +151,51 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: folder))
   }
 
+  @Test func afterAnInterruptionOnlyTheSamePromptIsKept() throws {
+    let model = try TinyModel.open()
+    let session = try session(model)
+    let prompt = TinyModel.prompt(300)
+    var options = GenerationOptions()
+    options.maxTokens = 6
+    // The interruption comes when one step of the prompt is read.
+    var looks = 0
+    func isCancelled() -> Bool {
+      looks += 1
+      return looks > 1
+    }
+    let stopped = try Generator(session: session, options: options)
+      .answer(prompt, isCancelled: isCancelled) { _ in }
+    #expect(stopped.finish == .interrupted && stopped.readTokens == 128 && stopped.tokens.isEmpty)
+    _ = try answer(prompt + TinyModel.prompt(80, seed: 3), session)
+    // The same conversation on other threads or in another context.
+    let later = Session(model: model, context: 600, prefixCache: session.prefixCache, after: session)
+    _ = try answer(prompt + TinyModel.prompt(90, seed: 4), later)
+    #expect(!FileManager.default.fileExists(atPath: folder))
+    _ = try answer(prompt, Session(model: model, context: 600, prefixCache: session.prefixCache, after: later))
+    #expect(try files().count == 1)
+    #expect(try answer(prompt, try self.session(model)).reusedTokens == 299)
+  }
+
+  @Test func afterAByteOfTheCheckpointChangedItIsNotUsed() throws {
+    let path = NSTemporaryDirectory() + "hypnos-\(UUID().uuidString).gguf"
+    defer { unlink(path) }
+    try TinyModel.write(to: path)
+    let prompt = TinyModel.prompt(100)
+    _ = try answer(prompt, try session(try TinyModel.open(path)))
+    #expect(try answer(prompt, try session(try TinyModel.open(path))).reusedTokens == 99)
+    // At the end, which no fingerprint looks at, and by someone who sets the times back, as a copy's are.
+    var status = stat()
+    #expect(stat(path, &status) == 0)
+    var bytes = try Data(contentsOf: URL(filePath: path))
+    bytes[bytes.count - 3] ^= 1
+    let file = try FileHandle(forWritingTo: URL(filePath: path))
+    try file.write(contentsOf: bytes)
+    try file.close()
+    #expect(utimensat(AT_FDCWD, path, [status.st_atim, status.st_mtim], 0) == 0)
+    #expect(try answer(prompt, try session(try TinyModel.open(path))).reusedTokens == 0)
+    #expect(reported.isEmpty)
+  }
+
   @Test func nobodyElseReadsIt() throws {
     _ = try answer(TinyModel.prompt(64), try session(try TinyModel.open()))
     #expect(try mode(folder) == 0o700)

@@ -72,6 +72,15 @@ import Testing
     let page = try Hypnos.run("bench", "-m", place, "-p", "0", "-n", "1", "-t", "1", "--repetitions", "1", "--markdown")
     let quoted = "'" + place.replacing("'", with: #"'\''"#) + "'"
     #expect(page.output.contains("`hypnos bench -m \(quoted) -t 1 -p 0 -n 1 --repetitions 1` |"))
+    // Relative to the folder the program is in, a name that looks like an option and would end a table's cell.
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.path + "/-a|b.gguf", withDestinationPath: Hypnos.checkpoint)
+    let command =
+      "cd '\(folder.path)' && exec '\(Hypnos.path)' bench --model='-a|b.gguf' -p 0 -n 1 -t 1 --repetitions 1 --markdown"
+    let program = try PipedProgram(["-c", command], path: "/bin/sh")
+    program.closeInput()
+    let row = try program.finish().output
+    #expect(row.contains(#"`hypnos bench -m './-a\|b.gguf' -t 1 -p 0 -n 1 --repetitions 1` |"#))
   }
 
   @Test(arguments: [
@@ -111,5 +120,18 @@ import Testing
     #expect(third.errors.hasPrefix("hypnos: prefix cache: \(file): refused: it has 100000 bytes where"))
     #expect(third.errors.hasSuffix("The prompt is computed anew.\n"))
     #expect(try Hypnos.run("ask", "--prefix-cache-limit", "0", "Hi").status == 2)
+  }
+
+  @Test func whereFilesMayNotBecomeLargeTheAnswerIsGiven() throws {
+    let folder = try TemporaryFolder()
+    let document = String(repeating: "The heart rate is 60. ", count: 60)
+    let command = "ulimit -f 64; exec '\(Hypnos.path)' ask --max-tokens 4 --prefix-cache '\(folder.path)' 'What is it?'"
+    let program = try PipedProgram(["-c", command], path: "/bin/sh")
+    program.write(document.utf8)
+    program.closeInput()
+    let outcome = try program.finish()
+    #expect(outcome.status == 0 && !outcome.output.isEmpty)
+    #expect(outcome.errors.contains("hypnos: prefix cache: ") && outcome.errors.contains("File too large"))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
   }
 }

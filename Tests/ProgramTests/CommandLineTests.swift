@@ -21,6 +21,15 @@ import Testing
     #expect(try Hypnos.run("--modle", "x").errors.contains("Unknown option '--modle'"))
   }
 
+  @Test func wordsThatAreNoTextAreRefused() throws {
+    let program = try PipedProgram(
+      ["-c", "'\(Hypnos.path)' ask \"$(printf 'b\\377d')\""], path: "/bin/sh")
+    program.closeInput()
+    let outcome = try program.finish()
+    #expect(outcome.status == 2 && outcome.output.isEmpty)
+    #expect(outcome.errors == "hypnos: argument 2 is not UTF-8: b\u{FFFD}d\n")
+  }
+
   @Test func helpAndVersionAreResults() throws {
     let help = try Hypnos.run("--help")
     #expect(help.status == 0)

@@ -77,13 +77,15 @@ import Testing
 
   @Test func objectsThatAreNoQuestionAreRefused() throws {
     let lines = [
-      #"{"id": 12345678901234567890, "question": "Hi"}"#, #"{"question": " "}"#,
+      #"{"id": 12345678901234567890, "question": "Hi"}"#, #"{"id": [{"n": 1e300}], "question": "Hi"}"#,
+      #"{"question": " "}"#,
       #"{"question": "Hi", "messages": []}"#, #"{"messages": [{"role": "robot", "content": "Hi"}]}"#, #"{"id" 3}"#,
     ]
     let outcome = try Hypnos.run("--jsonl", input: Array(lines.joined(separator: "\n").utf8))
     #expect(outcome.status == 1 && outcome.output.isEmpty)
     let reasons = [
-      #""id" is too large a number to be given back as it is; write it as a string"#, #""question" is empty"#,
+      #""id" has too large a number to be given back as it is; write it as a string"#,
+      #""id" has too large a number"#, #""question" is empty"#,
       #"has both "question" and "messages"; which is meant?"#, #"message 1 has the role "robot"; it can be "system""#,
       "column 7: expected ':'",
     ]
@@ -217,6 +219,16 @@ import Testing
     let outcome = try program.finish()
     #expect(outcome.status == 0)
     #expect(!outcome.errors.contains("rror") && !outcome.errors.contains("ipe"))
+  }
+
+  @Test func interruptedWhileNobodyReadsItEnds() throws {
+    // One page of a pipe: the second answer finds no room.
+    let program = try PipedProgram(["--jsonl", "--max-tokens", "2", "--parallel", "1"], outputPages: 1)
+    program.write(String(repeating: "{\"question\": \"Say hi.\"}\n", count: 200).utf8)
+    program.closeInput()
+    try program.waitForOutput()
+    program.send(SIGTERM)
+    #expect(try program.finishUnread().status == 130)
   }
 
   @Test func aFullOutputIsNoFaultOfTheQuestion() throws {

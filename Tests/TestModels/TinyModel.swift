@@ -12,8 +12,18 @@ package enum TinyModel {
   package static func open(seed: UInt64 = 1, addsSpacePrefix: Bool = true) throws -> Transformer {
     let path = NSTemporaryDirectory() + "hypnos-\(UUID().uuidString).gguf"
     defer { unlink(path) }
+    try write(to: path, seed: seed, addsSpacePrefix: addsSpacePrefix)
+    return try open(path)
+  }
+
+  /// The model in the file at `path`.
+  package static func open(_ path: String) throws -> Transformer {
+    Transformer(try Checkpoint(path: path, kernels: KernelSet.available[0]), threads: 1)
+  }
+
+  /// Writes such a model to `path`.
+  package static func write(to path: String, seed: UInt64 = 1, addsSpacePrefix: Bool = true) throws {
     try writer(seed: seed, addsSpacePrefix: addsSpacePrefix).write(to: path)
-    return Transformer(try Checkpoint(path: path, kernels: KernelSet.available[0]), threads: 1)
   }
 
   /// `count` tokens that look random.

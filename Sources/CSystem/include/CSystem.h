@@ -45,8 +45,9 @@ void hypnos_clear_interrupt(void);
 /// A descriptor that is readable while the flag is set, for poll(2); -1 without the handler.
 int hypnos_interrupt_descriptor(void);
 
-/// Makes a write to a closed pipe return EPIPE instead of ending the program.
-void hypnos_ignore_broken_pipes(void);
+/// Makes a write to a closed pipe return EPIPE, and one beyond the largest size of files EFBIG, instead of ending the
+/// program.
+void hypnos_ignore_write_signals(void);
 
 // MARK: The terminal
 

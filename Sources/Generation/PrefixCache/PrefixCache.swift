@@ -97,10 +97,8 @@ public struct PrefixCache {
       let path = folder + "/" + name
       var status = stat()
       guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
-      let age = time(nil) - status.st_mtim.tv_sec
-      guard name.hasSuffix(PrefixCache.nameSuffix) || age < PrefixCache.abandonedAfter || unlink(path) != 0 else {
-        continue
-      }
+      let isAbandoned = status.st_mtim.tv_sec <= time(nil) - PrefixCache.abandonedAfter
+      guard name.hasSuffix(PrefixCache.nameSuffix) || !isAbandoned || unlink(path) != 0 else { continue }
       files.append((path, Int(status.st_size), Int(status.st_mtim.tv_sec)))
     }
     // Sparse files may say any size, more than whole numbers can add.
@@ -152,14 +150,15 @@ public struct PrefixCache {
 extension Session {
   /// Takes up what the prefix cache on disk holds of `prefix`, when it is the session's first prompt.
   func recall(_ prefix: [Int32]) {
-    guard let prefixCache, tokens.isEmpty, !hasRemembered, !prefix.isEmpty else { return }
+    if firstPrompt == nil { firstPrompt = prefix }
+    guard let prefixCache, tokens.isEmpty, prefix == firstPrompt, !prefix.isEmpty else { return }
     recalled = prefixCache.restore(prefix, model: model, into: store)
     tokens = Array(prefix[..<recalled])
   }
 
   /// Keeps the session's first prompt in the prefix cache, unless most of it came from there.
   func remember(_ prompt: [Int32]) {
-    guard let prefixCache, !hasRemembered, tokens.starts(with: prompt) else { return }
+    guard let prefixCache, !hasRemembered, prompt == firstPrompt, tokens.starts(with: prompt) else { return }
     hasRemembered = true
     guard prompt.count >= recalled + PrefixCache.leastTokens else { return }
     prefixCache.keep(prompt, model: model, from: store)

@@ -17,6 +17,7 @@ struct PrefixFileReader {
   init(path: String, key: PrefixKey, store: KeyValueStore) throws(PrefixCacheError) {
     input = try BoundedInput(path: path)
     let opening = PrefixFile.opening(key)
+    guard input.size > opening.count + 8 + PrefixFile.digestLength else { throw .notACache(path: path) }
     let fixed = PrefixFile.magic + PrefixFile.version.littleEndianBytes
     guard try input.read(fixed.count) == fixed else { throw .notACache(path: path) }
     guard try input.read(opening.count - fixed.count) == Array(opening[fixed.count...]) else {
@@ -62,7 +63,10 @@ private final class BoundedInput {
 
   init(path: String) throws(PrefixCacheError) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
-    guard descriptor >= 0 else { throw .system(path: path, action: "read", code: errno) }
+    // A link is none of the files that are written here.
+    guard descriptor >= 0 else {
+      throw errno == ELOOP ? .notACache(path: path) : .system(path: path, action: "read", code: errno)
+    }
     var status = stat()
     let code = fstat(descriptor, &status) == 0 ? 0 : errno
     guard code == 0, status.st_mode & S_IFMT == S_IFREG else {

@@ -2,6 +2,9 @@
 // that neither end waits for the other.
 import Foundation
 
+/// F_SETPIPE_SZ, which the Glibc module leaves out.
+private let setPipeSize: Int32 = 1031
+
 /// A running program whose standard streams are pipes.
 final class PipedProgram {
   private let process: pid_t
@@ -14,10 +17,11 @@ final class PipedProgram {
   private var complained: [UInt8] = []
   private var isReaped = false
 
-  /// Starts the program; where reading its `inputReturnsAtOnce`, it does so with an error when nothing is there.
+  /// Starts the program; where reading its `inputReturnsAtOnce`, it does so with an error when nothing is there. Its
+  /// output takes `outputPages` pages before it must be read.
   init(
     _ arguments: [String], environment: [String: String] = [:], path: String = Hypnos.path,
-    inputReturnsAtOnce: Bool = false
+    inputReturnsAtOnce: Bool = false, outputPages: Int? = nil
   ) throws {
     var inputEnds: [Int32] = [0, 0]
     var outputEnds: [Int32] = [0, 0]
@@ -29,6 +33,7 @@ final class PipedProgram {
     defer { childEnds.forEach { close($0) } }
     (input, output, errors) = (inputEnds[1], outputEnds[0], errorEnds[0])
     _ = fcntl(input, F_SETFL, O_NONBLOCK)
+    if let outputPages { _ = fcntl(output, setPipeSize, Int32(outputPages) * Int32(getpagesize())) }
     if inputReturnsAtOnce { _ = fcntl(inputEnds[0], F_SETFL, O_NONBLOCK) }
     let environment = Hypnos.environment.merging(environment) { $1 }
     process = try spawn(path, arguments, environment: environment) { actions in
@@ -85,6 +90,24 @@ final class PipedProgram {
     output = -1
   }
 
+  /// Waits until there is some output, and reads none of it.
+  func waitForOutput() throws {
+    func isThere() -> Bool {
+      var ready = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
+      return poll(&ready, 1, 0) > 0
+    }
+    try pump(until: isThere, what: "output", readsOutput: false)
+  }
+
+  /// Waits for the end of the program and then reads what it showed.
+  func finishUnread() throws -> Outcome {
+    let unread = output
+    output = -1
+    try pump(until: { errors < 0 }, what: "the end")
+    output = unread
+    return try finish()
+  }
+
   /// Waits for the end of the program; what it showed that was not read yet.
   func finish() throws -> Outcome {
     try pump(until: { output < 0 && errors < 0 }, what: "the end")
@@ -94,7 +117,7 @@ final class PipedProgram {
       errors: String(decoding: complained, as: UTF8.self))
   }
 
-  private func pump(until isDone: () -> Bool, what: String) throws {
+  private func pump(until isDone: () -> Bool, what: String, readsOutput: Bool = true) throws {
     let deadline = Deadline()
     while !isDone() {
       let writes = input >= 0 && (!unwritten.isEmpty || closesInput)
@@ -105,7 +128,7 @@ final class PipedProgram {
       ]
       _ = poll(&ready, 3, deadline.milliseconds)
       if ready[0].revents != 0 { feed() }
-      if ready[1].revents != 0 { collect(&output, into: &shown) }
+      if readsOutput, ready[1].revents != 0 { collect(&output, into: &shown) }
       if ready[2].revents != 0 { collect(&errors, into: &complained) }
       if deadline.hasPassed {
         throw ProgramError.timedOut(
