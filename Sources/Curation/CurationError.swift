@@ -15,7 +15,7 @@ public enum CurationError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .problems(let problems, let count, let advice):
       let more = count > problems.count ? "\n… and \(count - problems.count) more" : ""
-      return "\(count) \(count == 1 ? "row" : "rows") cannot be used; \(advice):\n"
+      return "\(count) \(count == 1 ? "row or file" : "rows or files") cannot be used; \(advice):\n"
         + problems.map(\.description).joined(separator: "\n") + more
     case .nothing(let paths, let what): return "there is no \(what) in \(paths.joined(separator: ", "))"
     case .exhausted(let made, let wanted, let attempts):

@@ -37,7 +37,10 @@ public enum ModelError: Error, CustomStringConvertible, Sendable {
       let known = Architecture.allCases.map(\.rawValue).joined(separator: ", ")
       return "\(path): architecture \"\(name)\" is not supported; supported are \(known)"
     case .notAModel(let path, let kind):
-      return "\(path): this file holds \(kind == "adapter" ? "an" : "a") \(kind), not a model; give the model with -m"
+      guard kind == "adapter" else { return "\(path): this file holds a \(kind), not a model; give the model with -m" }
+      return
+        "\(path): this file holds an adapter, not a model; `hypnos adapter show` tells of it, and --adapter uses it "
+        + "beside a model"
     case .value(let path, let key, let offset, let reason):
       let place = offset.map { " byte \($0):" } ?? ""
       return "\(path):\(place) \(key): \(reason); the file is damaged or made for another program"

@@ -103,6 +103,7 @@ struct EvalRate: ParsableCommand {
 
   private func takeIn(_ key: String) throws {
     try OutputPlace.check(files: [json], inputs: [(key, "the key")] + sheets.map { ($0, "a filled sheet") })
+    if let json { try FinetuneRun.allowReplacing(json, "replace it", force: force) }
     let study = try RatingStudy(key: key)
     let filled = try sheets.map { try FilledSheet(path: $0, study: study) }
     let collection = RatingCollection(study, filled, bootstrap: intervals.bootstrap)

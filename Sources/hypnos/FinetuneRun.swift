@@ -149,9 +149,17 @@ struct FinetuneRun {
         "The loss was \(Figure.loss(change.first)) in the first steps and is \(Figure.loss(change.last)) in the last: "
           + "unless their data differ that much, train with a lower --rate.")
     }
-    lines.append("Use it with: hypnos --adapter \(out.shellWord)")
+    lines.append("Use it with: \(useCommand)")
     lines.append("\(folderPath) can be deleted.")
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// The conversation with what was learnt.
+  private var useCommand: String {
+    var words = ["hypnos"]
+    if let path = command.model { words.append("-m \(path.pathWord)") }
+    if let template = command.data.template { words.append("--template \(template.pathWord)") }
+    return (words + ["--adapter \(out.pathWord)"]).joined(separator: " ")
   }
 
   /// What the run's folder is called behind the output's name.

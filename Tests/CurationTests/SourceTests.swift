@@ -57,7 +57,7 @@ import Testing
       try PairFile(reading: [path], language: nil, skipsBadRows: false)
     }
     let text = "\(try #require(error))"
-    #expect(text.hasPrefix("10 rows cannot be used; mend them, or leave them out with --skip-bad:\n"))
+    #expect(text.hasPrefix("10 rows or files cannot be used; mend them, or leave them out with --skip-bad:\n"))
     for (number, (_, reason)) in bad.enumerated() {
       let line = text.split(separator: "\n").first { $0.hasPrefix("\(path), line \(number + 2): ") }
       #expect(line?.contains(reason) == true, "\(reason)")

@@ -55,7 +55,7 @@ import Testing
     let outcome = try run(arguments())
     #expect(outcome.status == 0)
     #expect(outcome.lines.first?.hasPrefix("\(out): written, after ") == true)
-    #expect(outcome.output.contains("Use it with: hypnos --adapter \(out)\n"))
+    #expect(outcome.output.contains("Use it with: hypnos -m \(base) --adapter \(out)\n"))
     #expect(outcome.errors.contains("\(notes) (JSONL): 12 question/answer; 12 examples, "))
     #expect(outcome.errors.contains("step 0: held-out loss "))
     #expect(try FileManager.default.attributesOfItem(atPath: out)[.posixPermissions] as? Int == 0o600)

@@ -73,6 +73,7 @@ import Testing
     #expect((9.5e14 as Double).fixed(4) == "950000000000000.0")
     #expect((0.995 as Double).fixed(4) == "0.9950")
     #expect(Figure.loss(0.00004) == "0.0000")
+    #expect(Figure.perplexity(88.0763) == "over 1e30" && Figure.perplexity(1000) == "inf")
     #expect(Figure.rate(2e-4) == "2e-4")
     #expect(Figure.rate(1.3749e-5) == "1.37e-5")
     #expect(Figure.duration(59.4) == "59 s")

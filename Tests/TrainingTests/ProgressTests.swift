@@ -94,7 +94,9 @@ import Text
     let json = try JSONValue(parsing: text)
     #expect(json["date"]?.string == "2025-03-04")
     #expect(json["settings"]?["seed"]?.string == "18446744073709551615")
-    #expect(json["stages"]?.array?.first?["files"]?.array?.compactMap(\.string).contains("rows.jsonl") == true)
+    // What a stage was trained on, and what it was measured on.
+    func names(_ key: String) -> [String]? { json["stages"]?.array?.first?[key]?.array?.compactMap(\.string) }
+    #expect(names("files") == ["other.txt"] && names("held_out_files") == ["more.jsonl", "rows.jsonl"])
     let losses = try #require(json["loss"]?.array)
     #expect(losses.count <= 50)
     #expect(losses.last?.array?.first?.integer == run.progress.totalSteps)

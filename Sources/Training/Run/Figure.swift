@@ -7,10 +7,11 @@ public enum Figure {
   /// A loss in nats.
   public static func loss(_ loss: Double) -> String { loss.fixed(4) }
 
-  /// The perplexity of a loss; from a million on in powers of ten.
+  /// The perplexity of a loss; from a million on in powers of ten, as far as one can tell them.
   public static func perplexity(_ loss: Double) -> String {
     let perplexity = exp(loss)
-    return perplexity < 1e6 || !perplexity.isFinite ? perplexity.fixed(2) : rate(perplexity)
+    guard perplexity >= 1e6, perplexity.isFinite else { return perplexity.fixed(2) }
+    return DecimalLabel(perplexity, significant: 3)?.scientific ?? "over 1e30"
   }
 
   /// A learning rate, such as 2e-4 or 1.37e-4.

@@ -61,10 +61,15 @@ public struct TrainingRecord {
   private func json(of index: Int) -> JSONValue {
     let (stage, data) = (stages[index].stage, stages[index].data)
     let best = progress.evaluations.filter { $0.stage == index }.min { $0.loss < $1.loss }
-    let names = data.files.map { file in JSONValue.string(file.path.split(separator: "/").last.map(String.init) ?? "") }
+    func names(isHeldOut: Bool) -> JSONValue {
+      .array(
+        data.files.filter { $0.isHeldOut == isHeldOut }
+          .map { .string($0.path.split(separator: "/").last.map(String.init) ?? "") })
+    }
     return [
       "name": .string(stage.name), "epochs": .number(stage.epochs), "rate": .number(stage.rate),
-      "files": .array(names), "training": data.training.json, "held_out": data.heldOut.json,
+      "files": names(isHeldOut: false), "held_out_files": names(isHeldOut: true), "training": data.training.json,
+      "held_out": data.heldOut.json,
       "first_step": progress.stageStarts.indices.contains(index) ? .integer(progress.stageStarts[index] + 1) : .null,
       "best_held_out_loss": best.map { .number($0.loss) } ?? .null,
       "best_step": best.map { .integer($0.step) } ?? .null,
