@@ -27,6 +27,7 @@ struct FilterRun {
       for problem in file.problems { Output.complain("\(problem)", prefix: "") }
     }
     let rows = file.rows
+    let labels = try labels(rows)
     let judges = try makeJudges()
     warn(rows, judges)
     let scores = try score(rows, judges)
@@ -37,11 +38,8 @@ struct FilterRun {
     }
     try FilteredRow.write(
       rows, scores, decisions, judges: judges, kept: command.out, rejected: command.rejected)
-    let label = try command.label()
     let summary = FilterSummary(
-      scores, decisions, judges: judges.map(\.title),
-      isGood: label.map { label in { index in FilterRun.text(rows[index].fields[label.key]).map { $0 == label.value } }
-      })
+      scores, decisions, judges: judges.map(\.title), isGood: labels.map { labels in { labels[$0] } })
     if let report = command.report {
       try FilterPage(
         title: "Filtering of \(command.pairs.map(\.lastPathComponent).joined(separator: ", "))",
@@ -147,6 +145,19 @@ struct FilterRun {
       if let value { settings.append((name, "\(value)")) }
     }
     return settings.map { (name: $0.0, value: $0.1) }
+  }
+
+  /// Which rows have the good label, nil for rows without any; nil without --labels.
+  private func labels(_ rows: [PairRow]) throws -> [Bool?]? {
+    guard let label = try command.label() else { return nil }
+    let texts = rows.map { FilterRun.text($0.fields[label.key]) }
+    guard texts.contains(label.value) else {
+      let found = Set(texts.compactMap(\.self)).sorted().prefix(5).map { "\"\($0)\"" }
+      throw Failure(
+        "--labels \(label.key)=\(label.value): no pair has it; "
+          + (found.isEmpty ? "none has a \"\(label.key)\"" : "there are \(found.joined(separator: ", "))"), code: 2)
+    }
+    return texts.map { text in text.map { $0 == label.value } }
   }
 
   /// A label's text, whatever kind of value it is.

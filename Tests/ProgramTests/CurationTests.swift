@@ -64,6 +64,10 @@ import Testing
     for path in [out, rejected, report] { #expect(try mode(path) == 0o600) }
     #expect(!FileManager.default.fileExists(atPath: out + ".partial"))
     #expect(try String(contentsOfFile: report, encoding: .utf8).contains("问题"))
+    // A label that no pair has is told of before anything is judged.
+    let misspelt = try filter("--labels", "label=A", "--force")
+    #expect(misspelt.status == 2)
+    #expect(misspelt.errors.contains(#"--labels label=A: no pair has it; there are "a", "b""#))
     // Not replaced unasked.
     let again = try filter()
     #expect(again.status == 1)
