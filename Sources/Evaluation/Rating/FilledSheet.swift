@@ -44,7 +44,8 @@ public struct FilledSheet: Sendable {
       throw .refused("belongs to the study \"\(try row["study"])\", not to \(study.study)")
     }
     let (item, answer) = (try row["item"], try row["answer"])
-    guard let place = places[item], let number = Int(answer), lines[place].indices.contains(number - 1) else {
+    guard let place = places[item], let number = Int(answer), number > 0, number <= lines[place].count
+    else {
       throw .refused("item \"\(item)\", answer \"\(answer)\" is not in the study")
     }
     if let before = lines[place][number - 1] { throw .duplicate(id: "\(item)/\(number)", line: before) }
