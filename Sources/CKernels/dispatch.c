@@ -1,5 +1,4 @@
 // Which tables this processor and operating system can run, and the layout of quantized columns.
-#include <math.h>
 
 #include "CKernels.h"
 

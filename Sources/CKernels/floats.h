@@ -190,11 +190,11 @@ static void rms_norm(const float *values, const float *weights, float epsilon, s
   floats factor = splat(1.0f / sqrtf(add_lanes(squares) / (float)width + epsilon));
   for (size_t i = 0; i < whole; i += 16) {
     floats x = load(values + i) * factor;
-    store(out + i, weights ? x * load(weights + i) : x);
+    store(out + i, x * load(weights + i));
   }
   if (rest) {
     floats x = load_part(values + whole, rest) * factor;
-    store_part(out + whole, weights ? x * load_part(weights + whole, rest) : x, rest);
+    store_part(out + whole, x * load_part(weights + whole, rest), rest);
   }
 }
 

@@ -92,7 +92,8 @@ extension BlockFormat {
 }
 
 extension [UInt8] {
-  mutating func append<Value: FixedWidthInteger>(littleEndian value: Value) {
+  /// Adds the number as files hold it.
+  package mutating func append<Value: FixedWidthInteger>(littleEndian value: Value) {
     for index in 0..<Value.bitWidth / 8 { append(UInt8(truncatingIfNeeded: value >> (8 * index))) }
   }
 }

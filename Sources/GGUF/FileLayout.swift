@@ -13,6 +13,9 @@ enum FileLayout {
   /// Far above any page size; the specification sets no limit.
   static let largestAlignment = 1 << 20
 
+  /// Headers, vocabularies among them, take some ten MB. Without a limit a file full of holes, which costs its maker
+  /// nothing, could be read for hours.
+  static let longestHeader = 1 << 28
   static let longestKey = 65_535
   static let longestTensorName = 64
   static let mostDimensions = 4

@@ -14,7 +14,7 @@ struct FilePart {
   /// Opens the file at `path` and checks its whole header.
   init(path: String) throws(GGUFError) {
     file = try Self.map(path)
-    var cursor = HeaderCursor(file: file)
+    var cursor = HeaderCursor(file: file, to: FileLayout.longestHeader)
     version = try Self.version(from: &cursor)
     let tensorCountPlace = cursor.offset
     let tensorCount = try cursor.integer(UInt64.self)

@@ -64,7 +64,6 @@ extension GGUFError.Kind {
     case .wrongType(let expected, let found): "expected \(expected), found \(found)"
     case .integerTooLarge(let value): "the value \(value) is too large"
     case .notABool(let byte): "the byte \(byte) is no truth value; 0 and 1 are"
-    case .wrongCount(let expected, let found): "expected \(expected) values, found \(found)"
     case .splitPartMissing(let part, let count): "part \(part) of \(count) of the checkpoint is missing"
     case .splitName(let count):
       "is one of \(count) parts, but its name does not end in -00001-of-\(SplitName.padded(count)).gguf"
@@ -83,7 +82,7 @@ extension GGUFError.Kind {
     case .textFile: "A web page or a Git LFS pointer may have been saved in its place; fetch the file again."
     case .notGGUF, .bigEndian, .unsupportedVersion, .unsupportedTensorType:
       "Use a checkpoint in another form, or convert this one."
-    case .missingKey, .wrongType, .integerTooLarge, .notABool, .wrongCount:
+    case .missingKey, .wrongType, .integerTooLarge, .notABool:
       "The checkpoint is not made as its kind should be; use another or convert it anew."
     case .splitPartMissing: "Put all parts into one folder."
     case .splitName: "Give the parts the names they were published under."

@@ -80,8 +80,6 @@ public struct GGUFError: Error, Equatable, Sendable {
     case integerTooLarge(UInt64)
     /// A truth value that is neither 0 nor 1.
     case notABool(UInt8)
-    /// An array of another length than the model needs.
-    case wrongCount(expected: Int, found: Int)
 
     // Files in several parts.
     /// A part of the checkpoint lies not beside the others.

@@ -170,10 +170,6 @@ extension GGUFWriter {
 }
 
 extension [UInt8] {
-  fileprivate mutating func append<Value: FixedWidthInteger>(littleEndian value: Value) {
-    for index in 0..<Value.bitWidth / 8 { append(UInt8(truncatingIfNeeded: value >> (8 * index))) }
-  }
-
   fileprivate mutating func append(string: String) {
     append(littleEndian: UInt64(string.utf8.count))
     append(contentsOf: string.utf8)

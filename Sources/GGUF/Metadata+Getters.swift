@@ -2,9 +2,6 @@
 // of another type: a wrong type in a known key is a damaged or hostile file, never a default.
 
 extension Metadata {
-  /// The most values a getter makes of one that stands for all layers.
-  private static var mostRepeats: Int { 1 << 16 }
-
   /// The most elements of an array a getter returns: 60 times the largest vocabulary known.
   private static var mostElements: Int { 1 << 24 }
 
@@ -57,30 +54,6 @@ extension Metadata {
     return try elements(of: entry) { cursor throws(GGUFError) in Float(try cursor.number(of: type)) }
   }
 
-  /// The array of truth values under `key`.
-  public func bools(_ key: String) throws(GGUFError) -> [Bool]? {
-    guard let (entry, _) = try array(key, "an array of bools", where: { $0 == .bool }) else { return nil }
-    return try elements(of: entry) { cursor throws(GGUFError) in try cursor.bool() }
-  }
-
-  /// The integers under `key`, one for each of `count` layers: an array of so many, or one for all.
-  public func integers(_ key: String, count: Int) throws(GGUFError) -> [Int]? {
-    let one = isArray(key) ? nil : try integer(key)
-    return try perLayer(key, one, isArray(key) ? try integers(key) : nil, count)
-  }
-
-  /// The numbers under `key`, one for each of `count` layers: an array of so many, or one for all.
-  public func floats(_ key: String, count: Int) throws(GGUFError) -> [Float]? {
-    let one = isArray(key) ? nil : try float(key).map { Float($0) }
-    return try perLayer(key, one, isArray(key) ? try floats(key) : nil, count)
-  }
-
-  /// The truth values under `key`, one for each of `count` layers: an array of so many, or one for all.
-  public func bools(_ key: String, count: Int) throws(GGUFError) -> [Bool]? {
-    let one = isArray(key) ? nil : try bool(key)
-    return try perLayer(key, one, isArray(key) ? try bools(key) : nil, count)
-  }
-
   /// The value under `key` as it stands in the file; of an array the first `elementLimit` elements.
   public func value(_ key: String, elementLimit: Int = 1024) throws(GGUFError) -> MetadataValue? {
     guard let entry = entry(key) else { return nil }
@@ -89,8 +62,6 @@ extension Metadata {
     var elementBudget = elementLimit
     return try cursor.value(of: entry.type, elementBudget: &elementBudget)
   }
-
-  private func isArray(_ key: String) -> Bool { entry(key)?.type == .array }
 
   private func scalar(
     _ key: String, _ expected: String, where matches: (ValueType) -> Bool
@@ -123,18 +94,5 @@ extension Metadata {
     elements.reserveCapacity(entry.count)
     for _ in 0..<entry.count { elements.append(try read(&cursor)) }
     return elements
-  }
-
-  private func perLayer<Element>(
-    _ key: String, _ one: Element?, _ several: [Element]?, _ count: Int
-  ) throws(GGUFError) -> [Element]? {
-    if let several, several.count != count {
-      throw error(.wrongCount(expected: count, found: several.count), for: key)
-    }
-    guard let one else { return several }
-    guard (0...Self.mostRepeats).contains(count) else {
-      throw error(.countTooLarge(count: UInt64(clamping: count), atMost: Self.mostRepeats), for: key)
-    }
-    return Array(repeating: one, count: count)
   }
 }

@@ -51,7 +51,7 @@ public final class BatchGenerator {
   private let options: GenerationOptions
   private let limit: BatchLimit
   private let prefixCache: PrefixCache?
-  /// The first prompt that is long enough to be kept in the prefix cache.
+  /// The first prompt, if it is long enough to be kept in the prefix cache.
   private var remembered: Int?
   /// Positions that came from there.
   private var recalled = 0
@@ -85,7 +85,7 @@ public final class BatchGenerator {
     precondition(!prompt.isEmpty, "a prompt has a token")
     try ContextExceeded.check(prompt: prompt.count, context: context)
     tickets += 1
-    if remembered == nil, prompt.count >= PrefixCache.leastTokens { remembered = tickets }
+    if tickets == 1, prompt.count >= PrefixCache.leastTokens { remembered = tickets }
     waiting.append((tickets, prompt, options ?? self.options))
     return tickets
   }
@@ -158,7 +158,7 @@ public final class BatchGenerator {
     min(context, prompt.count + min(context, options.maxTokens))
   }
 
-  /// Keeps the first prompt of some length in the prefix cache, unless most of it came from there.
+  /// Keeps the first prompt in the prefix cache, unless most of it came from there.
   private func remember(_ sequence: BatchSequence) {
     guard let prefixCache, sequence.ticket == remembered else { return }
     guard sequence.tokens.starts(with: sequence.prompt) else { return }

@@ -1,4 +1,5 @@
 // One sequence of a batch: a prompt being read, then its answer being generated.
+import Common
 import Compute
 
 /// What a sequence computes in one step.

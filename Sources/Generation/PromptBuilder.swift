@@ -98,3 +98,11 @@ public struct PromptBuilder {
     return ids
   }
 }
+
+extension [Int32] {
+  /// The tokens, of which there must be some; a vocabulary that lacks single bytes may make none of a text.
+  package func nonEmpty() throws(PromptError) -> [Int32] {
+    guard !isEmpty else { throw .empty }
+    return self
+  }
+}

@@ -1,5 +1,6 @@
 // One timeline of tokens over one model. Callers hand over the full prefix they want; the session decides what of
 // its cache to keep, what to compute and what to forget.
+import Common
 import Compute
 import Model
 
@@ -7,7 +8,7 @@ import Model
 public struct ContextExceeded: Error, Equatable, Sendable, CustomStringConvertible {
   /// Tokens the prompt has.
   public let tokens: Int
-  /// Tokens the context holds, room for one answered token left out.
+  /// Tokens there is room for; where an answer follows, room for its first token left out.
   public let available: Int
 
   /// The counts, and what to do.
@@ -120,13 +121,5 @@ public final class Session {
     let logits = try model.forward(batch, logitRows: rows)
     tokens += slice
     return logits
-  }
-}
-
-extension [Int32] {
-  /// How many of the first tokens are those of `other`.
-  package func commonPrefixLength(_ other: [Int32]) -> Int {
-    let most = Swift.min(count, other.count)
-    return indices.prefix(most).first { self[$0] != other[$0] } ?? most
   }
 }

@@ -19,6 +19,8 @@ public struct Hyperparameters: Sendable {
   public let headSize: Int
   /// Positions the model was trained on.
   public let trainedContext: Int
+  /// The most positions of a context.
+  public static let longestContext = 1 << 24
   /// The norms' epsilon.
   public let epsilon: Float
   /// Positions a layer with a sliding window sees.
@@ -66,7 +68,8 @@ public struct Hyperparameters: Sendable {
     guard heads * headSize <= Hyperparameters.widthLimit else {
       throw reader.wrong("attention.head_count", "\(heads) heads of \(headSize) values are too wide")
     }
-    trainedContext = try reader.positive("context_length", atMost: 1 << 30)
+    trainedContext = try reader.positive("context_length", atMost: Hyperparameters.longestContext)
+    guard trainedContext > 1 else { throw reader.wrong("context_length", "leaves no room for an answer") }
     epsilon = Float(try reader.number("attention.layer_norm_rms_epsilon", in: 0...1, default: 1e-5))
     if let period = architecture.globalLayerPeriod {
       slidingWindow = try reader.positive("attention.sliding_window", atMost: 1 << 30)

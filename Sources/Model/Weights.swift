@@ -60,10 +60,10 @@ package struct Weights {
 
   init(_ file: GGUFFile, _ parameters: Hyperparameters, kernels: KernelSet) throws(ModelError) {
     let loader = TensorLoader(file: file, kernels: kernels)
-    guard let table = file.tensor(named: "token_embd.weight"), table.shape.count == 2 else {
+    guard let table = file.tensor(named: "token_embd.weight") else {
       throw .missingTensor(path: loader.path, name: "token_embd.weight")
     }
-    let vocabulary = table.shape[1]
+    let vocabulary = table.shape.count > 1 ? table.shape[1] : 1
     embedding = try loader.matrix("token_embd.weight", rows: vocabulary, width: parameters.width)
     outputNorm = try loader.vector("output_norm.weight", count: parameters.width)
     head =

@@ -71,7 +71,7 @@ struct BenchReport {
       (result.limitShare * 100).fixed(1) + " %",
     ]
     guard style == .markdown else { return aligned(cells) + "\n" }
-    return "| \(cells.joined(separator: " | ")) | `\(command(result).replacing("|", with: "\\|"))` |\n"
+    return "| \(cells.joined(separator: " | ")) | `\(command(result).escaped { $0 == "|" ? "\\|" : nil })` |\n"
   }
 
   /// The time and memory to the first token, or that they could not be measured.

@@ -47,7 +47,9 @@ struct EvalRate: ParsableCommand {
 
   func validate() throws {
     if collect != nil {
-      guard answers.isEmpty, out == nil else { throw ValidationError("--collect takes no --answers and no --out") }
+      guard answers.isEmpty, out == nil, task == nil, name.isEmpty, limit == nil else {
+        throw ValidationError("--collect takes filled sheets, and no --answers, --out, --task, --name or --limit")
+      }
       guard !sheets.isEmpty else { throw ValidationError("--collect: no filled sheet is named") }
       guard Set(sheets).count == sheets.count else { throw ValidationError("a sheet is named twice") }
       return
@@ -55,6 +57,7 @@ struct EvalRate: ParsableCommand {
     guard answers.count >= 2 else { throw ValidationError("name two or more files with --answers, or --collect KEY") }
     guard Set(answers).count == answers.count else { throw ValidationError("a file of answers is named twice") }
     guard let out, !out.isEmpty else { throw ValidationError("name the sheets with --out") }
+    guard json == nil else { throw ValidationError("--json belongs to --collect") }
     guard sheets.isEmpty else { throw ValidationError("filled sheets belong to --collect") }
     guard name.isEmpty || name.count == answers.count else {
       throw ValidationError("there are \(answers.count) files of answers, but \(name.count) names")

@@ -59,7 +59,8 @@ struct EvalRun {
       }
     } catch is Interrupted {
       line.erase()
-      try Output.write(results.map(\.text).joined(separator: "\n"))
+      // Whoever read it may have been interrupted as well.
+      try? Output.write(terminalSafe(results.map(\.text).joined(separator: "\n")))
       let rest =
         EvalJournal(command).path.map { "the results so far are in \($0), the same command goes on" }
         ?? "nothing is kept without --json"
@@ -86,7 +87,7 @@ struct EvalRun {
       try EvaluationPage(run).write(to: path)
       Output.complain("\(path): written; it quotes items and answers", prefix: "")
     }
-    try Output.write(run.text)
+    try Output.write(terminalSafe(run.text))
   }
 }
 

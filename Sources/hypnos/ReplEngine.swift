@@ -49,7 +49,11 @@ final class ReplEngine: ConversationEngine {
 
   func load(modelAt path: String) throws {
     let checkpoint = try ModelOptions.open(path, kernels: session.model.checkpoint.kernels)
-    let prompts = try PromptBuilder(checkpoint, template: template)
+    let prompts: PromptBuilder
+    do { prompts = try PromptBuilder(checkpoint, template: template) } catch {
+      ModelOptions.close(checkpoint)
+      throw error
+    }
     let context = requestedContext ?? checkpoint.parameters.trainedContext
     ModelOptions.close(session.model.checkpoint)
     session = Session(

@@ -32,7 +32,7 @@ struct Score: ParsableCommand {
     do {
       let text = try String(text: bytes)
       tokens =
-        ids ? try parseIds(text, vocabulary: tokenizer.vocabularySize) : tokenizer.encode(bytes, parseSpecial: false)
+        ids ? try parseIds(text, vocabulary: tokenizer.vocabularySize) : tokenizer.encode(text, parseSpecial: false)
     } catch let error as NotText {
       throw Failure("standard input \(error)")
     }

@@ -29,7 +29,8 @@ do {
   if !failure.message.isEmpty { Output.complain(failure.message) }
   exit(failure.code)
 } catch is ClosedPipe {
-  exit(0)
+  // A shell's Ctrl-C ends the reader too.
+  exit(hypnos_interrupted() ? 130 : 0)
 } catch {
   let code = Hypnos.exitCode(for: error)
   let message = Hypnos.fullMessage(for: error)

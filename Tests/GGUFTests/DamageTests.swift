@@ -45,9 +45,8 @@ struct SplitMix64: RandomNumberGenerator {
     _ = try? metadata.float(key)
     _ = try? metadata.bool(key)
     _ = try? metadata.strings(key)
-    _ = try? metadata.bools(key, count: 4)
-    _ = try? metadata.integers(key, count: 4)
-    _ = try? metadata.floats(key, count: 4)
+    _ = try? metadata.integers(key)
+    _ = try? metadata.floats(key)
   }
 
   @Test func cutAtEveryByte() throws {

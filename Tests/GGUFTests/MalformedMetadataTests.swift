@@ -1,4 +1,5 @@
 // One malformation of the metadata at a time: which error, and at which byte.
+import Glibc
 import Testing
 
 @testable import GGUF
@@ -91,6 +92,19 @@ import Testing
       try expectFailure(
         header.bytes, .countTooLarge(count: count, atMost: 100 / least), at: place, about: .key("abc"))
     }
+  }
+
+  /// A file full of holes is as large as it says, and costs its maker nothing.
+  @Test(arguments: [(Number.uint8, 1), (Number.string, 8)]) func headerWithoutEnd(type: UInt32, least: Int) throws {
+    var header = HeaderBytes(keys: 1)
+    header.add(key: "abc", type: Number.array)
+    header.add(type)
+    header.add(UInt64(100_000_000_000))
+    let (folder, start) = (try Folder(), header.offset)
+    let path = try folder.write(header.bytes)
+    #expect(truncate(path, 1 << 42) == 0)
+    let error = try #require(ggufError { try GGUFFile(path: path) })
+    #expect(error.kind == .countTooLarge(count: 100_000_000_000, atMost: (1 << 28 - start) / least))
   }
 
   @Test func stringOfAnArrayLongerThanTheFile() throws {

@@ -19,8 +19,6 @@ import Testing
     #expect(try metadata.strings("k") == nil)
     #expect(try metadata.integers("k") == nil)
     #expect(try metadata.floats("k") == nil)
-    #expect(try metadata.bools("k") == nil)
-    #expect(try metadata.integers("k", count: 3) == nil)
     #expect(try metadata.value("k") == nil)
     #expect(metadata.entry("k") == nil)
   }
@@ -67,7 +65,6 @@ import Testing
     #expect(try metadata("k", .floats([1, -0.5])).floats("k") == [1, -0.5])
     #expect(try metadata("k", .array(of: .float64, [.float64(2.5)])).floats("k") == [2.5])
     #expect(try metadata("k", .integers([7])).floats("k") == [7])
-    #expect(try metadata("k", .bools([true, false])).bools("k") == [true, false])
     #expect(try metadata("k", .integers([])).integers("k") == [])
   }
 
@@ -137,28 +134,7 @@ import Testing
       try metadata.integers($0)
     }
     expect("tokenizer.ggml.tokens", "an array of numbers", "array of string") { try metadata.floats($0) }
-    expect("tokenizer.ggml.token_type", "an array of bools", "array of int32") { try metadata.bools($0) }
-    expect("nested", "an array of integers", "array of array") { try metadata.integers($0, count: 2) }
-    expect("general.architecture", "an integer", "string") { try metadata.integers($0, count: 2) }
-  }
-
-  @Test func valuesPerLayer() throws {
-    let one = try metadata("k", .uint32(8))
-    #expect(try one.integers("k", count: 3) == [8, 8, 8])
-    #expect(try one.floats("k", count: 2) == [8, 8])
-    let several = try metadata("k", .integers([1, 2, 3]))
-    #expect(try several.integers("k", count: 3) == [1, 2, 3])
-    let error = try #require(ggufError { try several.integers("k", count: 2) })
-    #expect(error.kind == .wrongCount(expected: 2, found: 3))
-    #expect(try metadata("k", .bools([true, false])).bools("k", count: 2) == [true, false])
-    #expect(try metadata("k", .bool(true)).bools("k", count: 2) == [true, true])
-  }
-
-  /// A hostile layer count must not become an allocation.
-  @Test(arguments: [-1, 65_537, .max]) func valuesForTooManyLayers(count: Int) throws {
-    let metadata = try metadata("k", .uint32(8))
-    let error = try #require(ggufError { try metadata.integers("k", count: count) })
-    #expect(error.kind == .countTooLarge(count: UInt64(max(0, count)), atMost: 65_536))
+    expect("nested", "an array of integers", "array of array") { try metadata.integers($0) }
   }
 
   @Test func entriesTellTypeCountAndPlace() throws {

@@ -35,7 +35,7 @@ import Testing
     #expect(try file.metadata.value("a.strings") == .strings(["a", "", "麻醉"]))
     #expect(try file.metadata.integers("a.ints") == [1, -2, 3])
     #expect(try file.metadata.floats("a.floats") == [0.5, -1.25])
-    #expect(try file.metadata.bools("a.bools") == [true, false])
+    #expect(try file.metadata.value("a.bools") == .bools([true, false]))
   }
 
   @Test func keysAndPlaces() {

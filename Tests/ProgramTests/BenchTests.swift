@@ -72,6 +72,11 @@ import Testing
     let page = try Hypnos.run("bench", "-m", place, "-p", "0", "-n", "1", "-t", "1", "--repetitions", "1", "--markdown")
     let quoted = "'" + place.replacing("'", with: #"'\''"#) + "'"
     #expect(page.output.contains("`hypnos bench -m \(quoted) -t 1 -p 0 -n 1 --repetitions 1` |"))
+    // An apostrophe is one with an accent behind it, too: the program that is started anew is the only one.
+    let hostile = folder.path + "/a'\u{301};echo b;'.gguf"
+    try FileManager.default.createSymbolicLink(atPath: hostile, withDestinationPath: Hypnos.checkpoint)
+    let table = try Hypnos.run("bench", "-m", hostile, "-p", "0", "-n", "1", "-t", "1", "--repetitions", "1", "--json")
+    #expect(table.status == 0 && table.lines.count == 2, "\(table.errors)")
     // Relative to the folder the program is in, a name that looks like an option and would end a table's cell.
     try FileManager.default.createSymbolicLink(
       atPath: folder.path + "/-a|b.gguf", withDestinationPath: Hypnos.checkpoint)

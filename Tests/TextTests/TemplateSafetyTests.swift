@@ -90,6 +90,10 @@ func onSmallStack<Value: Sendable>(_ body: @escaping @Sendable () -> Value) asyn
     "{{ 2 ** 63 }}", "{{ 10 ** 1000000 }}", "{{ (-9223372036854775807 - 1) // -1 }}",
     "{{ -(-9223372036854775807 - 1) }}", "{{ 1e308 ** 2 }}", "{{ 1e300|int }}", "{{ (-9223372036854775807 - 1)|abs }}",
     "{{ 99999999999999999999 }}",
+    "{{ ([{'a': 1}] * 1000)|sort(attribute='a,' * 1000) }}",
+    "{% set b = [0] * 20000 %}{% for i in range(200) %}{% set x = b|reverse %}{% endfor %}",
+    "{% set t = 'a' * 100000 %}{{ t.startswith((t ~ 'b',) * 1000) }}",
+    "{% set b = 'b' * 1000000 %}{% for i in range(100) %}{{ 'a'.find(b) }}{% endfor %}",
   ])
   func excessIsRefused(source: String) async {
     #expect(isLimit(await fault(source, limits: Self.smallLimits)))

@@ -131,7 +131,7 @@ typedef struct {
   // Decodes one row of `width` values in any format.
   void (*decode)(int format, const uint8_t *row, size_t width, float *out);
 
-  // out = values / rms(values) * weights; `weights` may be null. Shapes [width].
+  // out = values / rms(values) * weights. Shapes [width].
   void (*rms_norm)(const float *values, const float *weights, float epsilon, size_t width, float *out);
   // values += addend.
   void (*add)(float *values, const float *addend, size_t width);

@@ -91,13 +91,15 @@ public final class GeneratedFile {
     let reader = try DataFile(path: path)
     var (questions, lastAttempt, number) = ([String](), 0, 0)
     let run = origin.run
-    while let line = try reader.nextLine() {
+    var upcoming = try reader.nextLine()
+    while let line = upcoming {
+      upcoming = try reader.nextLine()
       number += 1
       guard case .bytes(let bytes) = line else { throw JournalError.notOurs(path: path, line: number) }
+      // A last line that a crash cut short is written again, be it by its end alone.
+      let isCutShort = upcoming == nil && !file.endsWithLineEnd
       guard let row = try? JSONValue(parsing: bytes) else {
-        // A last line that a crash cut short is written again.
-        let isCutShort = try reader.nextLine() == nil && !file.endsWithLineEnd && bytes.first == UInt8(ascii: "{")
-        guard isCutShort else { throw JournalError.notOurs(path: path, line: number) }
+        guard isCutShort, bytes.first == UInt8(ascii: "{") else { throw JournalError.notOurs(path: path, line: number) }
         break
       }
       guard let question = row["question"]?.string, let attempt = row["provenance"]?["attempt"]?.integer,
@@ -106,6 +108,7 @@ public final class GeneratedFile {
       guard made == run else {
         throw JournalError.otherRun(path: path, differences: GeneratedFile.differences(row["provenance"], origin))
       }
+      if isCutShort { break }
       questions.append(question)
       lastAttempt = attempt
     }

@@ -101,11 +101,11 @@ public struct InstructPrompts {
     case (.chat, let passage?): return try ask("\(text.chatPassageQuestion)\n\n\(text.passageLabel)\n\(passage.text)")
     case (.examples, nil):
       let list = (examples + [""]).enumerated().map { "\($0 + 1).\($1.isEmpty ? "" : " ")\($1)" }
-      return goOn(text.questions + "\n\n" + list.joined(separator: "\n"))
+      return try goOn(text.questions + "\n\n" + list.joined(separator: "\n"))
     case (.examples, let passage?):
       // An answer is a text that its question is about.
       let list = zip(seeds, examples).map { about(InstructPrompts.line($0.answer ?? ""), $1) }
-      return goOn((list + [about(passage.text, "")]).joined(separator: "\n\n"))
+      return try goOn((list + [about(passage.text, "")]).joined(separator: "\n\n"))
     }
   }
 
@@ -125,7 +125,7 @@ public struct InstructPrompts {
     }
     if let passage { parts.append("\(text.passageLabel)\n\(passage.text)") }
     parts.append(entry(text, question, language))
-    return goOn(parts.joined(separator: "\n\n"))
+    return try goOn(parts.joined(separator: "\n\n"))
   }
 
   private func entry(_ text: InstructText, _ question: String, _ language: JudgedLanguage) -> String {
@@ -141,7 +141,7 @@ public struct InstructPrompts {
     try prompts.tokens([ChatMessage(role: "user", content: text)], now: InstructPrompts.day)
   }
 
-  private func goOn(_ text: String) -> [Int32] { tokenizer.encode(text, parseSpecial: false) }
+  private func goOn(_ text: String) throws(PromptError) -> [Int32] { try tokenizer.opening(text).nonEmpty() }
 
   /// `text` on one line, cut where a sentence ends if it is long: an example need not be whole.
   static func line(_ text: String) -> String {

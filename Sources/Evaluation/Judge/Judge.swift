@@ -1,5 +1,6 @@
 // A model that marks pairs of question and answer. What all prompts begin with is computed once for each language, a
 // pair once for its five aspects, and many pairs side by side.
+import Common
 import Compute
 import Generation
 import Model
@@ -76,7 +77,7 @@ public final class Judge {
     let room = prompts.scores(pair.language)?.chains.reduce(0) { max($0, $1.count) } ?? 0
     let longest = all.reduce(0) { max($0, $1.count) } + room
     guard longest <= context else { throw .tooLong(tokens: longest, context: context) }
-    let shared = all.dropFirst().reduce(all[0].count) { min($0, all[0].sharedBeginning(with: $1)) }
+    let shared = all.dropFirst().reduce(all[0].count) { min($0, all[0].commonPrefixLength($1)) }
     let shortest = all.reduce(Int.max) { min($0, $1.count) }
     return Prepared(pair: number, language: pair.language, prompts: all, shared: min(shared, shortest - 1))
   }
@@ -121,7 +122,7 @@ public final class Judge {
     for prepared in group {
       let beginning = try beginning(prepared.language, runner)
       let prompt = prepared.prompts[0]
-      let start = min(beginning.tokens.sharedBeginning(with: prompt), prepared.shared)
+      let start = min(beginning.tokens.commonPrefixLength(prompt), prepared.shared)
       let store = try copy(beginning.store, count: start)
       stretches.append(Stretch(store: store, start: start, tokens: Array(prompt[start..<prepared.shared])))
     }
@@ -135,7 +136,7 @@ public final class Judge {
     let examples = try ["1", "x"].map {
       try prompts.tokens(JudgedPair(question: $0, answer: $0, language: language), .coherence)
     }
-    let tokens = Array(examples[0][..<min(examples[0].sharedBeginning(with: examples[1]), context)])
+    let tokens = Array(examples[0][..<min(examples[0].commonPrefixLength(examples[1]), context)])
     let store = model.makeStore(capacity: context)
     _ = try runner.run([Stretch(store: store, start: 0, tokens: tokens)])
     let made = Beginning(tokens: tokens, store: store)
@@ -171,9 +172,4 @@ private struct ScorePath {
         tokens: end, asked: lengths.map { ($0, scores.next(behind: Array(end[..<$0]))) })
     }
   }
-}
-
-extension [Int32] {
-  /// How many of the first tokens are those of `other`.
-  fileprivate func sharedBeginning(with other: [Int32]) -> Int { zip(self, other).prefix { $0 == $1 }.count }
 }

@@ -59,7 +59,7 @@ struct JudgePrompts {
       let line = text.line(aspect)
       let cut = line.lastIndex(of: ")") ?? line.endIndex
       let whole = text.beginning + text.entry(question: pair.question, answer: pair.answer) + line[..<cut]
-      return tokenizer.encode(whole, parseSpecial: false) + opening
+      return tokenizer.opening(whole) + opening
     }
   }
 }

@@ -74,7 +74,7 @@ public final class LikelihoodGain {
     let text = JudgeText.of(language)
     let colon = text.colon.filter { $0 != " " }
     let label = question.isEmpty ? text.questionLabel + colon : text.questionLabel + text.colon + question
-    return model.checkpoint.tokenizer.encode("\(label)\n\(text.answerLabel)\(colon)", parseSpecial: false)
+    return model.checkpoint.tokenizer.opening("\(label)\n\(text.answerLabel)\(colon)")
   }
 
   private func answerTokens(_ pair: JudgedPair) -> [Int32] {

@@ -36,7 +36,7 @@ public struct RatingSheet {
   /// A cell in quotes. What spreadsheets would take for a formula gets an apostrophe before it.
   private static func cell(_ text: String) -> String {
     let isFormula = text.unicodeScalars.first.map { "=+-@\t\r".unicodeScalars.contains($0) } ?? false
-    return "\"" + (isFormula ? "'" : "") + text.replacing("\"", with: "\"\"") + "\""
+    return "\"" + (isFormula ? "'" : "") + text.escaped { $0 == "\"" ? "\"\"" : nil } + "\""
   }
 
   /// The page. Marks are kept in the browser as they are made, and saved as the table.
@@ -56,7 +56,7 @@ public struct RatingSheet {
         }), "largest": .integer(RatingSheet.largest), "words": words.json, "items": .array(items),
     ]
     // Nothing in the data can end the script element.
-    let encoded = data.encoded.replacing("<", with: "\\u003c").replacing("\u{2028}", with: "\\u2028")
+    let encoded = data.encoded.escaped { $0 == "<" ? "\\u003c" : $0 == "\u{2028}" ? "\\u2028" : nil }
     let body = """
       <h1>\(words.title.htmlEscaped)</h1>
       <p>\(words.instructions.htmlEscaped)</p>

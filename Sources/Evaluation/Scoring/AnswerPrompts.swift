@@ -1,4 +1,5 @@
 // Questions and answers as the tokens a model is asked with, and measured by.
+import Common
 import Generation
 import Model
 import Text
@@ -20,7 +21,7 @@ public struct AnswerPrompts {
 
   /// The prompt for `question`. A base model without a template goes on behind "Question: … Answer:".
   public func question(_ question: String) throws(PromptError) -> [Int32] {
-    guard isChat else { return tokenizer.opening(AnswerPrompts.frame(question)) }
+    guard isChat else { return try tokenizer.opening(AnswerPrompts.frame(question)).nonEmpty() }
     return try prompts.tokens([ChatMessage(role: "user", content: question)], now: AnswerPrompts.day)
   }
 
@@ -36,7 +37,7 @@ public struct AnswerPrompts {
       let space = JudgedLanguage(of: question) == .chinese ? "" : " "
       turn = tokenizer.opening(AnswerPrompts.frame(question) + space + answer)
     }
-    let start = zip(prompt, turn).prefix { $0 == $1 }.count
+    let start = prompt.commonPrefixLength(turn)
     let end = turn[start...].lastIndex { tokenizer.endTokens.contains(Int($0)) }.map { $0 + 1 } ?? turn.count
     guard start > 0, turn[start..<end].contains(where: { !tokenizer.endTokens.contains(Int($0)) }) else { return nil }
     turn = Array(turn[..<end])

@@ -1,4 +1,5 @@
 // From a choice question to the tokens a model is asked with, and those of each option behind them.
+import Common
 import Generation
 import Model
 import Text
@@ -56,18 +57,23 @@ public struct ChoicePrompt {
     let text = self.text(item, words)
     if isChat {
       let prompt = try prompts.tokens([ChatMessage(role: "user", content: text)], now: ChoicePrompt.day)
-      let tails = continuations.map { tokenizer.encode($0, parseSpecial: false, addBeginning: false) }
+      var tails: [[Int32]] = []
+      for tail in continuations {
+        tails.append(try tokenizer.encode(tail, parseSpecial: false, addBeginning: false).nonEmpty())
+      }
       return ChoiceTokens(prompt: prompt, options: tails, characters: characters)
     }
     // Prompt and option are tokenized in one piece, as the model has seen text; where a token holds the end of the
     // one and the beginning of the other, it is the option's.
-    let prompt = tokenizer.opening(text)
-    let whole = continuations.map { tokenizer.opening(text + $0) }
+    let prompt = try tokenizer.opening(text).nonEmpty()
+    var whole: [[Int32]] = []
+    for continuation in continuations { whole.append(try tokenizer.opening(text + continuation).nonEmpty()) }
     let shared = whole.reduce(prompt.count) { shared, tokens in
-      min(shared, zip(prompt, tokens).prefix { $0 == $1 }.count, tokens.count - 1)
+      min(shared, prompt.commonPrefixLength(tokens), tokens.count - 1)
     }
     return ChoiceTokens(
-      prompt: Array(prompt[..<shared]), options: whole.map { Array($0[shared...]) }, characters: characters)
+      prompt: try Array(prompt[..<shared]).nonEmpty(), options: whole.map { Array($0[shared...]) },
+      characters: characters)
   }
 
   /// The tokens an answer to `item` is generated from.
@@ -77,7 +83,7 @@ public struct ChoicePrompt {
     guard prompts.template == nil else {
       return try prompts.tokens([ChatMessage(role: "user", content: text)], now: ChoicePrompt.day)
     }
-    return tokenizer.opening(text)
+    return try tokenizer.opening(text).nonEmpty()
   }
 
   private func text(_ item: TaskItem, _ words: ChoiceWords) -> String {
@@ -141,14 +147,5 @@ extension String {
   fileprivate var trimmedAtEnd: String {
     guard let last = unicodeScalars.lastIndex(where: { !$0.properties.isWhitespace }) else { return "" }
     return String(unicodeScalars[...last])
-  }
-}
-
-extension Tokenizer {
-  /// The tokens of a text that is to be gone on with: with the beginning-of-text token where the model wants one, and
-  /// without an end-of-text token.
-  func opening(_ text: String) -> [Int32] {
-    let tokens = encode(text, parseSpecial: false)
-    return addsEnd ? tokens.dropLast() : tokens
   }
 }

@@ -115,7 +115,9 @@ extension ItemOutcome {
 
   /// The outcome that `json` holds; nil when it is none.
   public init?(_ json: JSONValue) {
-    guard let id = json["id"]?.string, let source = json["source"]?.string, let length = json["length"]?.integer else {
+    // So few that sums of them are numbers.
+    func count(_ key: String) -> Int? { json[key]?.integer.flatMap { (0...1 << 40).contains($0) ? $0 : nil } }
+    guard let id = json["id"]?.string, let source = json["source"]?.string, let length = count("length") else {
       return nil
     }
     func letters(_ key: String) -> [String]? { json[key]?.string.map { $0.map { String($0) } } }
@@ -134,8 +136,8 @@ extension ItemOutcome {
       outcome.marks = marks.isEmpty ? nil : marks
       outcome.verdict = json["verdict"]?.string.flatMap(PairwiseVerdict.init(rawValue:))
       content = .answer(outcome)
-    } else if let nats = json["nll"]?.number, let tokens = json["tokens"]?.integer,
-      let characters = json["characters"]?.integer, let bytes = json["bytes"]?.integer
+    } else if let nats = json["nll"]?.number, let tokens = count("tokens"), let characters = count("characters"),
+      let bytes = count("bytes")
     {
       content = .cost(TextCost(nats: nats, tokens: tokens, characters: characters, bytes: bytes))
     } else {

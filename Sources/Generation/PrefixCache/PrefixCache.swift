@@ -42,7 +42,7 @@ public struct PrefixCache {
     for name in names(startingWith: namePrefix(of: key)) where name.hasSuffix(PrefixCache.nameSuffix) {
       attempt { () throws(PrefixCacheError) in
         let reader = try PrefixFileReader(path: folder + "/" + name, key: key, store: store)
-        let common = zip(reader.file.tokens, prefix).prefix { $0 == $1 }.count
+        let common = reader.file.tokens.commonPrefixLength(prefix)
         let count = min(common, prefix.count - 1, store.capacity)
         if count >= PrefixCache.leastTokens, count > best?.count ?? 0 { best = (count, reader) }
       }

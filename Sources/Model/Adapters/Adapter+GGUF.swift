@@ -107,7 +107,7 @@ private struct AdapterReader {
   private func alpha(of parts: [Adapter.Part]) throws(AdapterError) -> (alpha: Float, isRankStabilized: Bool) {
     func number(_ key: String) throws(AdapterError) -> Float? {
       guard let value = try Self.read({ () throws(GGUFError) in try file.metadata.float(key) }) else { return nil }
-      guard Float(value).isFinite, value > 0 else { throw wrong(key, "\(value) is not a positive number") }
+      guard Float(value).isFinite, Float(value) > 0 else { throw wrong(key, "\(value) is not a positive number") }
       return Float(value)
     }
     guard let plain = try number(Key.alpha) else { throw wrong(Key.alpha, "is missing") }

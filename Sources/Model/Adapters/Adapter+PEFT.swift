@@ -53,7 +53,8 @@ extension Adapter {
   public func write(peft path: String) throws(AdapterError) {
     let configurationPath = "\(path)/\(configurationName)"
     let writer = try safetensors()
-    if mkdir(path, 0o700) != 0, errno != EEXIST { throw .writing(.system(path: path, code: errno)) }
+    let isNew = mkdir(path, 0o700) == 0
+    if !isNew, errno != EEXIST { throw .writing(.system(path: path, code: errno)) }
     do throws(WritingError) {
       let tensors = try TemporaryFile(beside: "\(path)/\(tensorsName)", permissions: 0o600)
       try writer.write(to: tensors)
@@ -63,8 +64,7 @@ extension Adapter {
       try tensors.rename()
       try configuration.rename()
     } catch {
-      // Where something is in it, it stays.
-      rmdir(path)
+      if isNew { rmdir(path) }
       throw .writing(.system(path: error.path, code: error.code))
     }
   }

@@ -34,7 +34,7 @@ struct PEFTConfiguration {
     guard let rank = document["r"]?.integer, (1...Adapter.rankLimit).contains(rank) else {
       throw wrong("r", "is not a rank between 1 and \(Adapter.rankLimit)")
     }
-    guard let alpha = document["lora_alpha"]?.number, alpha > 0, Float(alpha).isFinite else {
+    guard let alpha = document["lora_alpha"]?.number, Float(alpha) > 0, Float(alpha).isFinite else {
       throw wrong("lora_alpha", "is not a positive number")
     }
     self.rank = rank

@@ -71,6 +71,7 @@ extension RuntimeValue {
         throw .invalidOperation("only a string can be in a string, not a value of type \(typeName)")
       }
       try budget.spend(text.utf8.count)
+      guard part.utf8.count <= text.utf8.count else { return false }
       return text.utf8Position(of: part) != nil
     case .dictionary(let dictionary):
       guard case .string(let key) = self else { return false }

@@ -246,7 +246,7 @@ extension RuntimeValue {
     let values: [RuntimeValue]
     switch self {
     case .undefined: values = []
-    case .list(let elements), .tuple(let elements): return elements.values
+    case .list(let elements), .tuple(let elements): values = elements.values
     case .dictionary(let dictionary): values = dictionary.fields.map { .string($0.key) }
     case .generator(let generator): values = generator.drain()
     case .string(let text):

@@ -13,6 +13,10 @@ enum StringMethod: String {
     on text: String, _ arguments: EvaluatedArguments, _ budget: TemplateBudget
   ) throws(TemplateFault) -> RuntimeValue {
     try budget.spend(scalarsOf: text)
+    // What is looked for is read as well, and a table made of it.
+    for value in arguments.positional + arguments.named.map(\.value) {
+      if case .string(let part) = value { try budget.spend(scalarsOf: part) }
+    }
     switch self {
     case .strip, .lstrip, .rstrip:
       let trimmed = try (arguments.bound(to: ["chars"], of: rawValue)[0]).string("chars")
@@ -24,7 +28,7 @@ enum StringMethod: String {
     case .split, .rsplit: return try split(text, arguments, budget)
     case .splitlines: return try splitLines(text, arguments, budget)
     case .partition, .rpartition: return try partition(text, arguments)
-    case .startswith, .endswith: return .boolean(try hasAffix(text, arguments))
+    case .startswith, .endswith: return .boolean(try hasAffix(text, arguments, budget))
     case .find, .rfind, .index, .rindex: return .integer(try find(in: text, arguments, budget))
     case .count: return .integer(try countOccurrences(in: text, arguments, budget))
     case .replace:
@@ -55,12 +59,15 @@ enum StringMethod: String {
     return text.hasUTF8Suffix(affix) ? String(bytes.dropLast(affix.utf8.count)) ?? text : text
   }
 
-  private func hasAffix(_ text: String, _ arguments: EvaluatedArguments) throws(TemplateFault) -> Bool {
+  private func hasAffix(_ text: String, _ arguments: EvaluatedArguments, _ budget: TemplateBudget) throws(TemplateFault)
+    -> Bool
+  {
     let given = try arguments.single("affix", of: rawValue)
     var affixes = [given]
     if case .tuple(let elements) = given { affixes = elements.values }
     for affix in affixes {
       let affix = try affix.requireString()
+      try budget.spend(affix.utf8.count)
       if self == .startswith ? text.utf8.starts(with: affix.utf8) : text.hasUTF8Suffix(affix) { return true }
     }
     return false

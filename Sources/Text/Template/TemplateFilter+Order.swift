@@ -44,6 +44,7 @@ extension TemplateRenderer {
     _ elements: [RuntimeValue], path: RuntimeValue?, caseSensitive: Bool
   ) throws(TemplateFault) -> [RuntimeValue] {
     try elements.map { element throws(TemplateFault) in
+      try budget.step()
       var key = element
       if let path, !path.isNone { key = try attribute(path, of: element) }
       guard !caseSensitive, case .string(let text) = key else { return key }

@@ -124,6 +124,13 @@ extension Tokenizer {
     return ids
   }
 
+  /// The ids of a text that is to be gone on with: with the beginning-of-text token where the model wants one, and
+  /// without an end-of-text token.
+  public func opening(_ text: String) -> [Int32] {
+    let ids = encode(text, parseSpecial: false)
+    return addsEnd && endOfText != nil ? ids.dropLast() : ids
+  }
+
   /// The ids of `text`; see the overload for bytes.
   public func encode(_ text: String, parseSpecial: Bool, addBeginning: Bool? = nil) -> [Int32] {
     encode(Array(text.utf8), parseSpecial: parseSpecial, addBeginning: addBeginning)

@@ -1,6 +1,7 @@
 // How a base reads conversations, and how a dialogue becomes examples with the loss on the answers alone. The tokens
 // of an answer are found by asking twice, for the conversation up to the answer and for the one with it: whatever the
 // template, the model then learns to go on from exactly the tokens it will be asked with.
+import Common
 import Text
 
 /// A template that refuses a conversation.
@@ -70,7 +71,7 @@ struct DialogueMasker {
   /// without one, to the end. A token that holds both the end of the prompt and the beginning of the answer is the
   /// answer's.
   private func answerRange(prompt: [Int32], turn: [Int32]) throws(DataProblem.Reason) -> Range<Int> {
-    let start = zip(prompt, turn).prefix { $0 == $1 }.count
+    let start = prompt.commonPrefixLength(turn)
     func bytes(_ tokens: [Int32]) -> [UInt8] { tokenizer.decode(tokens, special: true) }
     guard start == prompt.count || bytes(turn).starts(with: bytes(prompt)) else {
       throw .promptNotInTurn(template: encoder.templateName)

@@ -37,7 +37,7 @@ package enum DataFolder {
   /// The paths of the visible entries of `folder`, sorted by their bytes.
   private static func entries(of folder: String) throws(DataError) -> [String] {
     let prefix = folder.hasSuffix("/") ? folder : folder + "/"
-    let pattern = prefix.map { "*?[]\\".contains($0) ? "\\\($0)" : String($0) }.joined() + "*"
+    let pattern = prefix.escaped { "*?[]\\".unicodeScalars.contains($0) ? "\\\($0)" : nil } + "*"
     var matches = glob_t()
     defer { globfree(&matches) }
     switch glob(pattern, GLOB_ERR | GLOB_NOSORT, nil, &matches) {

@@ -75,7 +75,7 @@ public struct ExampleMaker {
     let beginning = tokenizer.addsBeginning ? tokenizer.beginningOfText.map { [Int32($0)] } ?? [] : []
     let head = tokenizer.encode(prompt, parseSpecial: false, addBeginning: false)
     let whole = tokenizer.encode(prompt + completion, parseSpecial: false, addBeginning: false)
-    let start = zip(head, whole).prefix { $0 == $1 }.count
+    let start = head.commonPrefixLength(whole)
     var sequence = MaskedTokens()
     sequence.append(beginning, isTarget: false)
     sequence.append(whole[..<start], isTarget: false)

@@ -133,7 +133,9 @@ private struct JobRows {
         JSONValue.object(["prompt": .string(prompt), "completion": .string(completion)]).encoded + "\n")
     case .note:
       for example in examples {
-        let text = String(decoding: tokenizer.decode(example.tokens, special: false), as: UTF8.self)
+        // Behind the token that begins a text, the space that the vocabulary adds would be taken for the text's own.
+        let tokens = Array(example.tokens.drop { tokenizer.isControl(Int($0)) })
+        let text = String(decoding: tokenizer.decode(tokens, special: false), as: UTF8.self)
         try file.write(JSONValue.object(["text": .string(text)]).encoded + "\n")
       }
     }
