@@ -91,6 +91,9 @@ import Text
         #expect(throws: JournalError.inUse(path: path)) { try GeneratedFile(path: path, origin: origin(seed: 1)) }
         _ = file.rowCount
       }
+      // The line end alone may be missing.
+      try whole.dropLast().write(to: URL(filePath: path))
+      #expect(try GeneratedFile(path: path, origin: origin(seed: 1)).questions == ["Q1?"])
       #expect(throws: JournalError.otherRun(path: path, differences: ["--seed"])) {
         try GeneratedFile(path: path, origin: origin(seed: 2))
       }

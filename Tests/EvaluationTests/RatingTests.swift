@@ -13,7 +13,8 @@ import Testing
     folder = try TemporaryFolder()
     var files: [AnswerFile] = []
     for (name, mark) in [("one", "甲"), ("two", "=乙")] {
-      let rows = (0..<12).map { #"{"id": "q\#($0)", "answer": "\#(mark)的回答\#($0)，\"引号\"\u0301\n</script><b>\u0600</script>"}"# }
+      let hostile = #"\"引号\"\u0301\n</script><b>\u0600</script>"#
+      let rows = (0..<12).map { #"{"id": "q\#($0)", "answer": "\#(mark)的回答\#($0)，\#(hostile)"}"# }
       files.append(try AnswerFile(path: try folder.write("\(name).jsonl", rows.joined(separator: "\n"))))
     }
     self.files = files
@@ -102,6 +103,7 @@ import Testing
     }
     #expect(try problem(changed(3, study.study, "0"))?.line == 4)
     #expect(try problem(changed(2, "Q01", "Q99"))?.line == 3)
+    #expect(try problem(changed(1, "Q01,1,", "Q01,\(Int.min),"))?.line == 2)
     #expect(try problem(changed(1, ",5,", ",6,"))?.line == 2 || problem(changed(2, ",5,", ",6,"))?.line == 3)
     #expect(
       try problem((lines + [lines[1]]).joined(separator: "\r\n"))?.description.contains("that of line 2 too") == true)

@@ -1,6 +1,7 @@
 // Intervals, comparisons and kappas. Percentiles are numpy's, kappas those of scikit-learn 1.9.1 (cohen_kappa_score) and
 // statsmodels 0.15.0 (fleiss_kappa), run once.
 import Testing
+import Text
 
 @testable import Evaluation
 
@@ -87,7 +88,7 @@ import Testing
     #expect(result.byLength.map { $0.figures[0].estimate.value } == [1, 0, 0])
   }
 
-  @Test func outcomesComeBackFromTheirJSON() {
+  @Test func outcomesComeBackFromTheirJSON() throws {
     var answer = AnswerOutcome(question: "q\n", reference: "r", answer: "a")
     answer.marks = [.coherence: 3.5]
     answer.verdict = .loss
@@ -97,6 +98,9 @@ import Testing
     for content in contents {
       let outcome = ItemOutcome(id: "i", source: "s", length: 2, content: content)
       #expect(ItemOutcome(outcome.json) == outcome)
+      // A count that no sum could take.
+      let hostile = outcome.json.encoded.replacing(#""length":2"#, with: #""length":9223372036854775807"#)
+      #expect(try ItemOutcome(JSONValue(parsing: hostile)) == nil)
     }
   }
 

@@ -36,8 +36,9 @@ import Testing
   @Test(arguments: [
     ("block_count", 0), ("block_count", -1), ("embedding_length", 0), ("attention.head_count", 0),
     ("attention.head_count", 3), ("attention.head_count_kv", 0), ("attention.head_count_kv", 5),
-    ("feed_forward_length", 0), ("context_length", 0), ("rope.dimension_count", 3),
-    ("rope.dimension_count", 64), ("embedding_length", Int(Int32.max)), ("feed_forward_length", 1 << 18),
+    ("feed_forward_length", 0), ("context_length", 0), ("context_length", 1), ("context_length", 1 << 25),
+    ("rope.dimension_count", 3), ("rope.dimension_count", 64), ("embedding_length", Int(Int32.max)),
+    ("feed_forward_length", 1 << 18),
     ("attention.head_count", 1 << 14),
   ])
   func impossibleSizes(key: String, value: Int) {
