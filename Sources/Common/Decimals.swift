@@ -13,3 +13,14 @@ extension Double {
     return sign + padded.dropLast(decimals) + (decimals > 0 ? "." + padded.suffix(decimals) : "")
   }
 }
+
+/// `number` with commas between the thousands.
+public func grouped(_ number: Int) -> String {
+  let digits = Array(String(number.magnitude))
+  var result = number < 0 ? "-" : ""
+  for (place, digit) in digits.enumerated() {
+    if place > 0, (digits.count - place).isMultiple(of: 3) { result.append(",") }
+    result.append(digit)
+  }
+  return result
+}

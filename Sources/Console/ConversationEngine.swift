@@ -1,5 +1,6 @@
 // What the REPL needs of a conversation engine: its own small boundary, so that the terminal side can
 // be tested with an engine that has no model, and knows nothing of sessions, caches and samplers.
+import Common
 
 /// Answers conversations with one loaded model.
 ///

@@ -1,5 +1,6 @@
 // The first lines: which model answers, with what, and what its answers are worth. In English, or in
 // Chinese where the environment asks for it.
+import Common
 
 /// The opening lines for a loaded model.
 struct Opening {

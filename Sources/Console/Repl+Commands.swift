@@ -1,4 +1,5 @@
 // What the slash commands do, but for those that touch files.
+import Common
 
 extension Repl {
   /// Does what `command` says.

@@ -1,5 +1,6 @@
 // What the REPL does with files: sessions kept, saved and taken up, documents attached. Nothing is
 // written but what the user asked for.
+import Common
 import Text
 
 extension Repl {

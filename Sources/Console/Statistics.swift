@@ -1,4 +1,5 @@
 // Tokens and seconds of the answers so far, for `/stats`.
+import Common
 
 /// What was read and generated since the start.
 struct Statistics: Equatable, Sendable {

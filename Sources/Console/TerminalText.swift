@@ -1,5 +1,6 @@
 // How text looks on a terminal: what must not reach it, how many columns it takes, how numbers read.
 import CSystem
+import Common
 
 /// `text` with everything that could steer the terminal made visible. A model or a file may carry
 /// escape sequences; they must not move the cursor, change the title or fake a prompt. Line feeds and
@@ -59,17 +60,6 @@ public func clipped(_ text: String, toColumns limit: Int) -> String {
 /// `text` with spaces behind it up to `width` columns.
 func padded(_ text: String, toColumns width: Int) -> String {
   text + String(repeating: " ", count: max(0, width - columns(of: text)))
-}
-
-/// `number` with commas between the thousands.
-func grouped(_ number: Int) -> String {
-  let digits = Array(String(number.magnitude))
-  var result = number < 0 ? "-" : ""
-  for (place, digit) in digits.enumerated() {
-    if place > 0, (digits.count - place).isMultiple(of: 3) { result.append(",") }
-    result.append(digit)
-  }
-  return result
 }
 
 /// `number` with one decimal, the way speeds and sizes are shown.

@@ -54,9 +54,9 @@ struct FinetuneDryRun {
   private func steps(of stagePlan: StagePlan) -> String {
     let name = plan.stages.count > 1 ? "Stage \(stagePlan.stage.name): " : ""
     let shared = stagePlan.sharedTokenCount
-    return "\(name)\(Figure.count(stagePlan.steps)) steps, \(Figure.count(stagePlan.stepsPerEpoch)) an epoch, "
-      + "\(Figure.count(stagePlan.tokenCount)) tokens in all"
-      + (shared > 0 ? ", \(Figure.count(shared)) of them computed for another example anyway\n" : "\n")
+    return "\(name)\(grouped(stagePlan.steps)) steps, \(grouped(stagePlan.stepsPerEpoch)) an epoch, "
+      + "\(grouped(stagePlan.tokenCount)) tokens in all"
+      + (shared > 0 ? ", \(grouped(shared)) of them computed for another example anyway\n" : "\n")
   }
 
   private var memory: String {
@@ -64,7 +64,7 @@ struct FinetuneDryRun {
       engine.recomputedLayers > 0
       ? "; \(engine.recomputedLayers) of \(plan.checkpoint.parameters.layers) layers are recomputed to save memory" : ""
     return """
-      Adapter: \(Figure.count(plan.adapter.parameterCount)) values, rank \(plan.adapter.rank)
+      Adapter: \(grouped(plan.adapter.parameterCount)) values, rank \(plan.adapter.rank)
       Memory: \(Figure.bytes(plan.memoryNeeded(by: engine))), and the checkpoint's \
       \(Figure.bytes(plan.checkpoint.byteCount)), which stay mapped\(recomputed)
       Disk: up to \(Figure.bytes(plan.stateBytes)) in the run's folder

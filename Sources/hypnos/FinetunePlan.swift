@@ -1,6 +1,7 @@
 // Everything that is decided before a run begins: data read, stages, the adapter to begin with, and what makes the
 // run the run it is. A dry run, an exported job and a real run all start from it.
 import CSystem
+import Common
 import Compute
 import Console
 import Generation
@@ -153,7 +154,7 @@ struct FinetunePlan {
       .init(
         "projections", Projection.allCases.filter(projections.contains).map(\.moduleName).joined(separator: ", ")),
       .init("layers adapted", "\(layers.count) of \(checkpoint.parameters.layers)"),
-      .init("values trained", Figure.count(adapter.parameterCount)),
+      .init("values trained", grouped(adapter.parameterCount)),
     ]
     if let initialAdapter { entries.append(.init("begun with", initialAdapter)) }
     for stage in stages {

@@ -1,4 +1,5 @@
 // What reaches the terminal, how wide it is, and how it is coloured.
+import Common
 import Testing
 
 @testable import Console

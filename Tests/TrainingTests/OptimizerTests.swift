@@ -80,7 +80,7 @@ import Testing
     #expect(Figure.duration(3599) == "59 min 59 s")
     #expect(Figure.duration(90_000) == "1 d 1 h")
     #expect(Figure.duration(-1) == "?")
-    #expect(Figure.count(1_234_567) == "1,234,567")
+    #expect(grouped(1_234_567) == "1,234,567")
     #expect(Figure.bytes(3 << 29) == "1.50 GiB")
     #expect(Figure.bytes(5 << 19) == "2.5 MiB")
   }

@@ -22,7 +22,7 @@ import Text
     meter.note(
       .step(
         StepReport(
-          step: 8, steps: 40, totalStep: 8, loss: 2.25, smoothedLoss: 2.5, gradientNorm: 1, rate: 1e-4, tokens: 2000,
+          step: 8, steps: 40, loss: 2.25, smoothedLoss: 2.5, rate: 1e-4, tokens: 2000,
           tokensLeft: 12_000)))
     #expect(
       meter.line(now: 110)

@@ -1,6 +1,6 @@
 // The scores of a filter on their way, a line a pair and judge, so that a run that was interrupted goes on. It knows
 // its run by digests of the pairs and of the judges; thresholds are no part of it, and may change in between. It holds
-// numbers only, nothing of the data.
+// numbers, nothing of the data but what a template says of a pair that it refuses.
 import Common
 import Evaluation
 import Text

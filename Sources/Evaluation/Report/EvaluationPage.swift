@@ -44,8 +44,8 @@ public struct EvaluationPage {
 
   /// The interval on a scale from 0 to 1, or to 100 for BLEU; nothing for figures without such a scale.
   private func bar(_ name: String, _ estimate: Estimate) -> String {
-    let scale: Double? = name.hasPrefix("BLEU") ? 100 : name.hasPrefix("judged") ? 10 : 1
-    guard let scale, estimate.high <= scale, estimate.low >= 0, !name.contains("loss"), !name.contains("bits") else {
+    let scale: Double = name.hasPrefix("BLEU") ? 100 : name.hasPrefix("judged") ? 10 : 1
+    guard estimate.high <= scale, estimate.low >= 0, !name.contains("loss"), !name.contains("bits") else {
       return ""
     }
     func place(_ value: Double) -> String { (value / scale * 200).fixed(1) }

@@ -18,7 +18,8 @@ public struct Difference: Sendable, Equatable {
   public let value, other: Double
   /// Their difference.
   public let estimate: Estimate
-  /// Twice the share of resamples on the far side of no difference, the two-sided p of the paired bootstrap.
+  /// Twice the share of resamples on the far side of no difference, one added to both counts: the two-sided p
+  /// of the paired bootstrap.
   public let p: Double
 }
 

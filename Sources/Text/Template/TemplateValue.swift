@@ -36,10 +36,6 @@ extension TemplateValue {
       }
   }
 
-  /// The dictionary a template gets for `message`.
-  public init(_ message: ChatMessage) {
-    self = .object(["role": .string(message.role), "content": .string(message.content)])
-  }
 }
 
 extension TemplateValue: Equatable {

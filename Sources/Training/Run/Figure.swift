@@ -34,17 +34,6 @@ public enum Figure {
     let mebibytes = Double(bytes) / 1_048_576
     return mebibytes < 1024 ? mebibytes.fixed(mebibytes < 10 ? 1 : 0) + " MiB" : (mebibytes / 1024).fixed(2) + " GiB"
   }
-
-  /// `count` with commas between the thousands.
-  public static func count(_ count: Int) -> String {
-    let digits = Array(String(count.magnitude))
-    var text = count < 0 ? "-" : ""
-    for (place, digit) in digits.enumerated() {
-      if place > 0, (digits.count - place).isMultiple(of: 3) { text.append(",") }
-      text.append(digit)
-    }
-    return text
-  }
 }
 
 extension DecimalLabel {

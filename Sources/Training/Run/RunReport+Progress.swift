@@ -33,7 +33,7 @@ extension RunReport {
     } else if let first = progress.losses.first, let last = progress.losses.last {
       figures += [Entry("first loss", Figure.loss(first)), Entry("last loss", Figure.loss(last))]
     }
-    figures.append(Entry("steps", Figure.count(progress.totalSteps)))
+    figures.append(Entry("steps", grouped(progress.totalSteps)))
     figures.append(Entry("time", Figure.duration(progress.seconds)))
     if progress.seconds > 0 {
       figures.append(Entry("tokens a second", (Double(progress.tokens) / progress.seconds).fixed(0)))

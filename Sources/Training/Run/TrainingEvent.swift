@@ -38,14 +38,10 @@ public struct StageStart: Sendable {
 public struct StepReport: Sendable {
   /// The step within its stage, from 1, and the steps of the stage.
   public let step: Int, steps: Int
-  /// The step within the run, from 1.
-  public let totalStep: Int
   /// The mean loss per target, in nats.
   public let loss: Double
   /// The same smoothed over the steps before.
   public let smoothedLoss: Double
-  /// The norm of the gradients before clipping.
-  public let gradientNorm: Double
   /// The learning rate.
   public let rate: Double
   /// Tokens of the step.

@@ -36,8 +36,8 @@ extension TrainingRun {
     report(
       .step(
         StepReport(
-          step: progress.step, steps: plan.steps, totalStep: progress.totalSteps, loss: loss,
-          smoothedLoss: monitor.smoothed, gradientNorm: norm, rate: rate, tokens: tokens, tokensLeft: tokensLeft)))
+          step: progress.step, steps: plan.steps, loss: loss,
+          smoothedLoss: monitor.smoothed, rate: rate, tokens: tokens, tokensLeft: tokensLeft)))
   }
 
   /// What the dropped values of a step's sequence `index` follow from: the run's seed and the place alone.
