@@ -165,7 +165,7 @@ extension TemplateParser {
     switch token {
     case .name(let name):
       advance()
-      mentionedNames.insert(name)
+      if MacroDefinition.extraNames.contains(name) { mentionedNames.insert(name) }
       kind = constant(name).map { .literal($0) } ?? .name(name)
     case .string(var text):
       advance()

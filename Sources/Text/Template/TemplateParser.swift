@@ -7,7 +7,7 @@ struct TemplateParser {
   var depth = 0
   /// Loops around the current statement within the same macro: `break` needs one.
   var loopDepth = 0
-  /// The names that the macro being parsed reads.
+  /// Which of `MacroDefinition.extraNames` the macro being parsed reads.
   var mentionedNames: Set<String> = []
 
   init(tokens: [TemplateToken]) { self.tokens = tokens }
@@ -181,8 +181,8 @@ struct TemplateParser {
     let outer = (loops: loopDepth, names: mentionedNames)
     (loopDepth, mentionedNames) = (0, [])
     let body = try parseBlock(until: ending)
-    let extras = mentionedNames.intersection(MacroDefinition.extraNames)
-    (loopDepth, mentionedNames) = (outer.loops, outer.names.union(mentionedNames))
+    let extras = mentionedNames
+    (loopDepth, mentionedNames) = (outer.loops, outer.names.union(extras))
     return MacroDefinition(name: name, parameters: parameters, body: body, extras: extras)
   }
 
