@@ -128,6 +128,12 @@ import Testing
         + "force_ascii=False)")
   }
 
+  @Test func aFileOfTooManyLinesIsNotRead() throws {
+    let path = try folder.write("junk.jsonl", String(repeating: "x\n", count: (1 << 21) + 1))
+    let problem = #expect(throws: TaskProblem.self) { try TaskFile(path: path) }
+    #expect(problem?.description.hasSuffix("more than 2,097,152 lines; give it in parts") == true)
+  }
+
   @Test func openQuestionsAndTexts() throws {
     let reading = #"{"id": "1", "question": "q", "context": ["a", "b"], "answer": "yes", "long_answer": "It is."}"#
     let item = try TaskFile(path: try folder.write("r.jsonl", reading)).items[0]

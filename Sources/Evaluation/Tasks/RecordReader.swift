@@ -13,17 +13,24 @@ struct FileRecord {
 enum RecordReader {
   /// The largest file, in bytes.
   static let sizeLimit = 512 << 20
+  /// The most lines of a file whose rows are lines: each is kept, were it only to say what is wrong with it.
+  static let lineLimit = 1 << 21
 
   /// The records of the file at `path`, and what kind of file it is.
   static func read(_ path: String) throws(TaskProblem.Reason) -> (form: String, records: [FileRecord]) {
     let bytes = try content(of: path)
     guard !bytes.starts(with: Array("PAR1".utf8)) else { throw .parquet(path: path) }
     let name = path.lowercased()
-    if name.hasSuffix(".csv") || name.hasSuffix(".tsv") {
+    let isTable = name.hasSuffix(".csv") || name.hasSuffix(".tsv")
+    let first = bytes.withoutByteOrderMark.first { !$0.isJSONSpace }
+    if !isTable, first == UInt8(ascii: "[") { return ("JSON", try array(bytes)) }
+    guard bytes.count(where: { $0 == UInt8(ascii: "\n") }) <= lineLimit else {
+      throw .unreadable("more than \(grouped(lineLimit)) lines; give it in parts")
+    }
+    if isTable {
       return ("CSV", try TableReader(bytes, separator: name.hasSuffix(".tsv") ? "\t" : ",").records())
     }
-    let first = bytes.withoutByteOrderMark.first { !$0.isJSONSpace }
-    return first == UInt8(ascii: "[") ? ("JSON", try array(bytes)) : ("JSONL", lines(bytes))
+    return ("JSONL", lines(bytes))
   }
 
   /// All of a file, UTF-8 or not.
