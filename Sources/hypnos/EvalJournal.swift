@@ -13,11 +13,13 @@ struct EvalJournal {
   /// The file; nil without --json.
   var path: String? { command.json.map { $0 + ".partial" } }
 
-  /// Opens it for a run of `tasks` by what measures and judges them.
-  func open(_ tasks: [EvalRun.Task], _ bench: EvalTasks?, _ judge: EvalJudge?) throws -> RunOutcomes {
+  /// Opens it for a run of `tasks` by the answers that were `given`, or by what measures and judges them.
+  func open(
+    _ tasks: [EvalRun.Task], _ given: AnswerFile?, _ bench: EvalTasks?, _ judge: EvalJudge?
+  ) throws -> RunOutcomes {
     let items = tasks.map { $0.kind.rawValue + " " + EvalJournal.digest(of: $0.file.items) }
     var identity = [(name: "set of items", value: items.joined(separator: "\n"))] + (bench?.identity ?? [])
-    identity.append(("--answers", try command.answers.map { EvalJournal.digest(of: try AnswerFile(path: $0)) } ?? ""))
+    identity.append(("--answers", given.map(EvalJournal.digest(of:)) ?? ""))
     identity += judge?.identity(tasks) ?? [("--judge", ""), ("--judge-adapter", ""), ("--against", "")]
     return try RunOutcomes(
       tasks.map { RunOutcomes.Task(kind: $0.kind, ids: $0.file.items.map(\.id)) }, journal: path, identity: identity,

@@ -11,12 +11,15 @@ struct EvalRun {
   private let command: EvalMeasure
   private let bootstrap: Bootstrap
   private let words: WordDictionary?
+  /// The answers that were given for those of the model.
+  private let given: AnswerFile?
 
-  /// Reads the dictionary, if `command` names one.
+  /// Reads the dictionary and the answers, if `command` names any.
   init(_ command: EvalMeasure) throws {
     self.command = command
     bootstrap = command.intervals.bootstrap
     words = try command.words.map { try WordDictionary(path: $0) }
+    given = try command.answers.map { try AnswerFile(path: $0) }
   }
 
   /// A task as it was asked for.
@@ -47,7 +50,7 @@ struct EvalRun {
     let judge = try EvalJudge(command)
     try judge?.check(tasks)
     try checkOutputs(bench, judge)
-    let outcomes = try EvalJournal(command).open(tasks, bench, judge)
+    let outcomes = try EvalJournal(command).open(tasks, given, bench, judge)
     let line = LiveLine()
     if outcomes.taken > 0 { line.say("Going on behind \(outcomes.taken) items of the run that was interrupted.") }
     hypnos_install_stop_handler("\nStopping; again to stop at once.\n")
@@ -143,8 +146,8 @@ extension EvalRun {
 
   /// Holds the answers that were given against the items.
   private func addGivenAnswers(_ tasks: inout [Task]) throws {
-    guard let path = command.answers else { return }
-    let given = try AnswerFile(path: path)
+    guard let given else { return }
+    let path = given.path
     // Rows that are left out may have answers, too.
     let isWhole = command.limit == nil && tasks.allSatisfy { $0.file.problems.isEmpty }
     var known: Set<String> = []
@@ -179,8 +182,8 @@ extension EvalRun {
   private func measured(
     _ task: Task, number: Int, _ outcomes: RunOutcomes, _ bench: EvalTasks?, _ judge: EvalJudge?, _ line: LiveLine
   ) throws -> TaskResult {
-    if let path = command.answers, task.kind == .answers {
-      try take(AnswerFile(path: path), task, number: number, outcomes)
+    if let given, task.kind == .answers {
+      try take(given, task, number: number, outcomes)
     } else {
       try bench?.measure(task, number: number, outcomes, line)
     }
@@ -192,7 +195,7 @@ extension EvalRun {
       outcomes: outcomes[number].compactMap { $0 }, measure: measure(language), bootstrap: bootstrap)
   }
 
-  /// Takes the answers that were given for those of the model.
+  /// Takes the answers that were given.
   private func take(_ given: AnswerFile, _ task: Task, number: Int, _ outcomes: RunOutcomes) throws {
     let open = task.file.items.enumerated().filter { outcomes[number][$0.offset] == nil }
     try outcomes.keep(
