@@ -15,21 +15,18 @@ struct AttentionRun: @unchecked Sendable {
   private var size: Int { plan.size }
   private var most: Int { Int(HYPNOS_ATTEND_QUERIES) }
   /// A partial result: the outputs [query][size] of a chunk or of all chunks so far, not divided, then each query's
-  /// maximum and its sum of exponentials.
-  private var partialFloats: Int { most * (size + 2) }
+  /// maximum and its sum of exponentials; in floats, whole cache lines.
+  var partialWidth: Int { (most * (size + 2) + 15) / 16 * 16 }
   private var scoreWidth: Int { most * Int(HYPNOS_CHUNK) }
 
   /// Floats of scratch, whole cache lines: two partial results, scores, the packed queries.
-  var scratchWidth: Int { (2 * partialFloats + scoreWidth + most * size + 15) / 16 * 16 }
-
-  /// Floats of a partial result alone, whole cache lines.
-  var partialWidth: Int { (partialFloats + 15) / 16 * 16 }
+  var scratchWidth: Int { (2 * partialWidth + scoreWidth + most * size + 15) / 16 * 16 }
 
   /// All of one item. `next` is the item that this thread computes afterwards.
   func attend(_ item: AttentionItem, next: AttentionItem?, scratch: UnsafeMutablePointer<Float>) {
     begin(item, scratch: scratch)
-    let queries = pack(item, into: scratch + scoreWidth + 2 * partialFloats)
-    let partial = scratch + scoreWidth + partialFloats
+    let queries = pack(item, into: scratch + scoreWidth + 2 * partialWidth)
+    let partial = scratch + scoreWidth + partialWidth
     for chunk in item.tile.chunks {
       let isLast = chunk + 1 == item.tile.chunks.upperBound
       let following =

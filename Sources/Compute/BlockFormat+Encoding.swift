@@ -90,10 +90,3 @@ extension BlockFormat {
     for index in 0..<16 { bytes.append(codes[index] & 15 | codes[index + 16] << 4) }
   }
 }
-
-extension [UInt8] {
-  /// Adds the number as files hold it.
-  package mutating func append<Value: FixedWidthInteger>(littleEndian value: Value) {
-    for index in 0..<Value.bitWidth / 8 { append(UInt8(truncatingIfNeeded: value >> (8 * index))) }
-  }
-}

@@ -45,15 +45,15 @@ public final class BatchGenerator {
   private static let rowLimit = 128
   /// Shared tokens that make it worth waiting until another sequence has computed them.
   private static let worthWaiting = 16
+  /// The number of the first prompt, which the prefix cache is asked for and keeps.
+  private static let firstTicket = 1
 
   private let model: Transformer
   private let context: Int
   private let options: GenerationOptions
   private let limit: BatchLimit
   private let prefixCache: PrefixCache?
-  /// The first prompt, if it is long enough to be kept in the prefix cache.
-  private var remembered: Int?
-  /// Positions that came from there.
+  /// Positions that came from the prefix cache.
   private var recalled = 0
   private var waiting: [(ticket: Int, prompt: [Int32], options: GenerationOptions)] = []
   private var running: [BatchSequence] = []
@@ -85,7 +85,6 @@ public final class BatchGenerator {
     precondition(!prompt.isEmpty, "a prompt has a token")
     try ContextExceeded.check(prompt: prompt.count, context: context)
     tickets += 1
-    if tickets == 1, prompt.count >= PrefixCache.leastTokens { remembered = tickets }
     waiting.append((tickets, prompt, options ?? self.options))
     return tickets
   }
@@ -118,7 +117,8 @@ public final class BatchGenerator {
       let later = others.map { $0.shared(with: next.prompt) }.max() ?? 0
       if later - shared >= BatchGenerator.worthWaiting { break }
       waiting.removeFirst()
-      let kept = next.ticket == remembered && shared < PrefixCache.leastTokens ? recall(next.prompt) : nil
+      let isFirst = next.ticket == BatchGenerator.firstTicket
+      let kept = isFirst && shared < PrefixCache.leastTokens ? recall(next.prompt) : nil
       if let kept { (shared, recalled) = (kept.count, kept.count) }
       guard let store = kept?.store ?? store(sharing: shared, of: best) else {
         let error = ModelError.memory(bytes: model.cacheBytes(positions: shared))
@@ -160,10 +160,9 @@ public final class BatchGenerator {
 
   /// Keeps the first prompt in the prefix cache, unless most of it came from there.
   private func remember(_ sequence: BatchSequence) {
-    guard let prefixCache, sequence.ticket == remembered else { return }
+    guard let prefixCache, sequence.ticket == BatchGenerator.firstTicket else { return }
     guard sequence.tokens.starts(with: sequence.prompt) else { return }
-    guard sequence.prompt.count >= recalled + PrefixCache.leastTokens else { return }
-    prefixCache.keep(sequence.prompt, model: model, from: sequence.store)
+    prefixCache.keep(sequence.prompt, recalled: recalled, model: model, from: sequence.store)
   }
 
   // MARK: Computing

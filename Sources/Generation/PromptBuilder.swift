@@ -94,8 +94,7 @@ public struct PromptBuilder {
     if tokenizer.addsBeginning, let first = tokenizer.beginningOfText, ids.first != Int32(first) {
       ids.insert(Int32(first), at: 0)
     }
-    guard !ids.isEmpty else { throw .empty }
-    return ids
+    return try ids.nonEmpty()
   }
 }
 

@@ -57,17 +57,15 @@ public struct ChoicePrompt {
     let text = self.text(item, words)
     if isChat {
       let prompt = try prompts.tokens([ChatMessage(role: "user", content: text)], now: ChoicePrompt.day)
-      var tails: [[Int32]] = []
-      for tail in continuations {
-        tails.append(try tokenizer.encode(tail, parseSpecial: false, addBeginning: false).nonEmpty())
+      let tails = try continuations.map { tail throws(PromptError) in
+        try tokenizer.encode(tail, parseSpecial: false, addBeginning: false).nonEmpty()
       }
       return ChoiceTokens(prompt: prompt, options: tails, characters: characters)
     }
     // Prompt and option are tokenized in one piece, as the model has seen text; where a token holds the end of the
     // one and the beginning of the other, it is the option's.
     let prompt = try tokenizer.opening(text).nonEmpty()
-    var whole: [[Int32]] = []
-    for continuation in continuations { whole.append(try tokenizer.opening(text + continuation).nonEmpty()) }
+    let whole = try continuations.map { tail throws(PromptError) in try tokenizer.opening(text + tail).nonEmpty() }
     let shared = whole.reduce(prompt.count) { shared, tokens in
       min(shared, prompt.commonPrefixLength(tokens), tokens.count - 1)
     }

@@ -51,8 +51,10 @@ public struct PrefixCache {
     return attempt { () throws(PrefixCacheError) in try best.reader.restore(best.count, into: store) } ? best.count : 0
   }
 
-  /// Keeps the positions of `tokens`, the first in `store`, in a file.
-  func keep(_ tokens: [Int32], model: Transformer, from store: KeyValueStore) {
+  /// Keeps the positions of `tokens`, the first in `store`, in a file, unless all but a few of them were `recalled` from
+  /// one.
+  func keep(_ tokens: [Int32], recalled: Int, model: Transformer, from store: KeyValueStore) {
+    guard tokens.count >= recalled + PrefixCache.leastTokens else { return }
     let key = key(model, store)
     let file = PrefixFile(key: key, tokens: tokens)
     let digest = PrefixCache.name(of: Array(SHA256.hash(data: file.header)))
@@ -160,7 +162,6 @@ extension Session {
   func remember(_ prompt: [Int32]) {
     guard let prefixCache, !hasRemembered, prompt == firstPrompt, tokens.starts(with: prompt) else { return }
     hasRemembered = true
-    guard prompt.count >= recalled + PrefixCache.leastTokens else { return }
-    prefixCache.keep(prompt, model: model, from: store)
+    prefixCache.keep(prompt, recalled: recalled, model: model, from: store)
   }
 }

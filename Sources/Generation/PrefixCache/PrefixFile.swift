@@ -70,9 +70,6 @@ struct PrefixFile {
 }
 
 extension UInt32 {
-  /// The number as a file holds it.
-  var littleEndianBytes: [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: self >> (8 * $0)) } }
-
   /// The number that four bytes of a file are.
   init(littleEndianBytes bytes: ArraySlice<UInt8>) {
     self = bytes.reversed().reduce(0) { $0 << 8 | UInt32($1) }

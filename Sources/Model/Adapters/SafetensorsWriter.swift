@@ -46,6 +46,6 @@ struct SafetensorsWriter {
     }
     var text = Array(JSONValue.object(fields).encoded.utf8)
     text += Array(repeating: UInt8(ascii: " "), count: (8 - text.count % 8) % 8)
-    return (0..<8).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) } + text
+    return UInt64(text.count).littleEndianBytes + text
   }
 }
