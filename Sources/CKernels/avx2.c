@@ -7,6 +7,7 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include <immintrin.h>
 
+enum { HAS_PANELS = 1 };
 #include "floats.h"
 
 enum { FLOAT_SUMS = 6, FLOAT_COLUMNS = 2 };
@@ -169,11 +170,10 @@ ALWAYS_INLINE __m256i load_codes(const uint8_t *codes, int step, int nibbles) {
 }
 
 // The integer sums of 16 rows and `count` columns over the values of a block, or of its half `h`; the rows' codes begin
-// at `codes`, the columns' are at place `lane` of group `group`.
+// at `codes`, the columns' block is at `place`.
 ALWAYS_INLINE void sum_block(
   const uint8_t *codes, int h, int halves, int bits, int nibbles,
-  const hypnos_column_group *const columns[PANEL_COLUMNS], size_t group, size_t lane, int count,
-  __m256i dots[2][PANEL_COLUMNS]) {
+  const hypnos_column_block *const columns[PANEL_COLUMNS], size_t place, int count, __m256i dots[2][PANEL_COLUMNS]) {
   int steps = 8 / halves, additions = safe_additions(bits) < steps ? safe_additions(bits) : steps;
   for (int from = 0; from < steps; from += additions) {
     __m256i pairs[2][PANEL_COLUMNS];
@@ -183,7 +183,7 @@ ALWAYS_INLINE void sum_block(
       for (int i = 0; i < 2; i++) rows[i] = load_codes(codes + 32 * i, step, nibbles);
       for (int c = 0; c < count; c++) {
         int32_t four;
-        memcpy(&four, &columns[c][group].values[step / 4][lane][step % 4 * 4], 4);
+        memcpy(&four, &columns[c][place].values[step / 4][step % 4 * 4], 4);
         for (int i = 0; i < 2; i++) {
           __m256i product = multiply_pairs(rows[i], _mm256_set1_epi32(four), bits);
           pairs[i][c] = s == from ? product : _mm256_add_epi16(pairs[i][c], product);
@@ -201,30 +201,30 @@ ALWAYS_INLINE void sum_block(
   }
 }
 
-// Adds one block of 16 rows, at `position` in the panel and at place `lane` of its group, times `count` columns to
-// the running sums.
+// Adds one block of 16 rows, at `position` in the panel and at `place` in the columns, times `count` columns to the
+// running sums.
 ALWAYS_INLINE void multiply_block(
-  const panel *p, size_t position, size_t lane, int shift, int halves, int minimum, int bits, int nibbles,
-  const hypnos_column_group *const columns[PANEL_COLUMNS], size_t group, int count,
+  const panel *p, size_t position, int shift, int halves, int minimum, int bits, int nibbles,
+  const hypnos_column_block *const columns[PANEL_COLUMNS], size_t place, int count,
   __m256 sums[2][PANEL_COLUMNS]) {
   const uint8_t *codes = p->codes + position * (nibbles ? 4 : 8) * PANEL_ROWS * 4;
   for (int h = 0; h < halves; h++) {
     int part = halves == 2 ? 1 + h : 0;
     __m256i dots[2][PANEL_COLUMNS];
-    sum_block(codes, h, halves, bits, nibbles, columns, group, lane, count, dots);
+    sum_block(codes, h, halves, bits, nibbles, columns, place, count, dots);
     size_t at = position * p->block_scales + (size_t)h * PANEL_ROWS;
     for (int i = 0; i < 2; i++) {
       __m256 scales = _mm256_load_ps(p->scales + at + i * 8);
       for (int c = 0; c < count; c++) {
         if (!minimum && HAS_BIAS(bits)) {
-          __m256i negative = _mm256_set1_epi32(columns[c][group].sums[part].negative[lane]);
+          __m256i negative = _mm256_set1_epi32(columns[c][place].sums[part].negative);
           dots[i][c] = _mm256_add_epi32(dots[i][c], _mm256_slli_epi32(negative, shift));
         }
-        __m256 factor = _mm256_mul_ps(scales, _mm256_set1_ps(columns[c][group].scales[lane]));
+        __m256 factor = _mm256_mul_ps(scales, _mm256_set1_ps(columns[c][place].scale));
         sums[i][c] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots[i][c]), factor, sums[i][c]);
         if (minimum) {
           __m256 minima = _mm256_load_ps(p->minima + at + i * 8);
-          __m256 scaled = _mm256_set1_ps(columns[c][group].sums[part].scaled[lane]);
+          __m256 scaled = _mm256_set1_ps(columns[c][place].sums[part].scaled);
           sums[i][c] = _mm256_fnmadd_ps(minima, scaled, sums[i][c]);
         }
       }
@@ -233,18 +233,19 @@ ALWAYS_INLINE void multiply_block(
 }
 
 ALWAYS_INLINE void multiply_panel_as(
-  const panel *p, int shift, int halves, int minimum, int bits, int nibbles, const hypnos_column_group *first,
+  const panel *p, int shift, int halves, int minimum, int bits, int nibbles, const hypnos_column_block *first,
   int count,
   float out[PANEL_COLUMNS][PANEL_ROWS]) {
-  const hypnos_column_group *columns[PANEL_COLUMNS];
-  for (int c = 0; c < count; c++) columns[c] = first + (size_t)c * p->groups;
+  const hypnos_column_block *columns[PANEL_COLUMNS];
+  for (int c = 0; c < count; c++) columns[c] = first + (size_t)c * p->groups * HYPNOS_GROUP_BLOCKS;
   const uint8_t *line = p->ahead, *due = line;
   for (size_t lane = 0; lane < 4; lane++) {
     __m256 sums[2][PANEL_COLUMNS];
     for (int c = 0; c < count; c++) sums[0][c] = sums[1][c] = _mm256_setzero_ps();
     for (size_t g = 0; g < blocks_in_lane(p, lane); g++) {
       line = fetch_lines(line, due += p->ahead_step);
-      multiply_block(p, p->starts[lane] + g, lane, shift, halves, minimum, bits, nibbles, columns, g, count, sums);
+      size_t position = p->starts[lane] + g, place = lane * p->groups + g;
+      multiply_block(p, position, shift, halves, minimum, bits, nibbles, columns, place, count, sums);
     }
     for (int c = 0; c < count; c++)
       for (int i = 0; i < 2; i++) {
@@ -257,7 +258,7 @@ ALWAYS_INLINE void multiply_panel_as(
 // One function for each shape of format, so that its loops are compiled with the shape as constants.
 #define PANEL_SHAPE(name, bits, halves, minimum, nibbles) \
   static void multiply_##name##_##bits##halves##minimum( \
-    const panel *p, int shift, const hypnos_column_group *columns, int count, \
+    const panel *p, int shift, const hypnos_column_block *columns, int count, \
     float out[PANEL_COLUMNS][PANEL_ROWS]) { \
     switch (count) { \
       case 4: multiply_panel_as(p, shift, halves, minimum, bits, nibbles, columns, 4, out); break; \

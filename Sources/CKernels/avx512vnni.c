@@ -9,6 +9,7 @@
   __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c"))), apply_to = function)
 #include <immintrin.h>
 
+enum { HAS_PANELS = 1 };
 #include "floats.h"
 
 enum { FLOAT_SUMS = 16, FLOAT_COLUMNS = 4 };
@@ -299,11 +300,11 @@ ALWAYS_INLINE __m512i load_codes(const uint8_t *codes, int step, int nibbles) {
   return nibbles ? _mm512_and_si512(x, _mm512_set1_epi8(15)) : x;
 }
 
-// Adds one block of 32 rows, at `position` in the panel and at place `lane` of its group, times `count` columns to
-// the running sums.
+// Adds one block of 32 rows, at `position` in the panel and at `place` in the columns, times `count` columns to the
+// running sums.
 ALWAYS_INLINE void multiply_block(
-  const panel *p, size_t position, size_t lane, int shift, int halves, int minimum, int nibbles,
-  const hypnos_column_group *const columns[PANEL_COLUMNS], size_t group, int count, __m512 sums[2][PANEL_COLUMNS]) {
+  const panel *p, size_t position, int shift, int halves, int minimum, int nibbles,
+  const hypnos_column_block *const columns[PANEL_COLUMNS], size_t place, int count, __m512 sums[2][PANEL_COLUMNS]) {
   for (int h = 0; h < halves; h++) {
     int part = halves == 2 ? 1 + h : 0, steps = 8 / halves;
     __m512i dots[2][PANEL_COLUMNS];
@@ -311,7 +312,7 @@ ALWAYS_INLINE void multiply_block(
       __m512i start = _mm512_setzero_si512();
       if (!minimum) {
         // Shifted as a number and repeated from memory: what shifts vectors, or repeats a register, multiplies as well.
-        int32_t bias = columns[c][group].sums[part].negative[lane] * (1 << shift);
+        int32_t bias = columns[c][place].sums[part].negative * (1 << shift);
         if (halves == 1) __asm__("" : "+m"(bias));
         start = _mm512_set1_epi32(bias);
       }
@@ -323,7 +324,7 @@ ALWAYS_INLINE void multiply_block(
       __m512i w0 = load_codes(codes, step, nibbles), w1 = load_codes(codes + 64, step, nibbles);
       for (int c = 0; c < count; c++) {
         int32_t four;
-        memcpy(&four, &columns[c][group].values[step / 4][lane][step % 4 * 4], 4);
+        memcpy(&four, &columns[c][place].values[step / 4][step % 4 * 4], 4);
         __m512i a = _mm512_set1_epi32(four);
         dots[0][c] = _mm512_dpbusd_epi32(dots[0][c], w0, a);
         dots[1][c] = _mm512_dpbusd_epi32(dots[1][c], w1, a);
@@ -334,28 +335,29 @@ ALWAYS_INLINE void multiply_block(
       __m512 scales = _mm512_load_ps(p->scales + at + i * 16);
       __m512 minima = minimum ? _mm512_load_ps(p->minima + at + i * 16) : scales;
       for (int c = 0; c < count; c++) {
-        const hypnos_column_group *column = columns[c] + group;
-        __m512 factor = _mm512_mul_ps(scales, _mm512_set1_ps(column->scales[lane]));
+        const hypnos_column_block *column = columns[c] + place;
+        __m512 factor = _mm512_mul_ps(scales, _mm512_set1_ps(column->scale));
         sums[i][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[i][c]), factor, sums[i][c]);
         if (minimum)
-          sums[i][c] = _mm512_fnmadd_ps(minima, _mm512_set1_ps(column->sums[part].scaled[lane]), sums[i][c]);
+          sums[i][c] = _mm512_fnmadd_ps(minima, _mm512_set1_ps(column->sums[part].scaled), sums[i][c]);
       }
     }
   }
 }
 
 ALWAYS_INLINE void multiply_panel_as(
-  const panel *p, int shift, int halves, int minimum, int nibbles, const hypnos_column_group *first, int count,
+  const panel *p, int shift, int halves, int minimum, int nibbles, const hypnos_column_block *first, int count,
   float out[PANEL_COLUMNS][PANEL_ROWS]) {
-  const hypnos_column_group *columns[PANEL_COLUMNS];
-  for (int c = 0; c < count; c++) columns[c] = first + (size_t)c * p->groups;
+  const hypnos_column_block *columns[PANEL_COLUMNS];
+  for (int c = 0; c < count; c++) columns[c] = first + (size_t)c * p->groups * HYPNOS_GROUP_BLOCKS;
   const uint8_t *line = p->ahead, *due = line;
   for (size_t lane = 0; lane < 4; lane++) {
     __m512 sums[2][PANEL_COLUMNS];
     for (int c = 0; c < count; c++) sums[0][c] = sums[1][c] = _mm512_setzero_ps();
     for (size_t g = 0; g < blocks_in_lane(p, lane); g++) {
       line = fetch_lines(line, due += p->ahead_step);
-      multiply_block(p, p->starts[lane] + g, lane, shift, halves, minimum, nibbles, columns, g, count, sums);
+      size_t position = p->starts[lane] + g, place = lane * p->groups + g;
+      multiply_block(p, position, shift, halves, minimum, nibbles, columns, place, count, sums);
     }
     for (int c = 0; c < count; c++)
       for (int i = 0; i < 2; i++) {
@@ -366,7 +368,7 @@ ALWAYS_INLINE void multiply_panel_as(
 }
 
 ALWAYS_INLINE void multiply_panel(
-  const panel *p, int shift, int halves, int minimum, int nibbles, const hypnos_column_group *columns, int count,
+  const panel *p, int shift, int halves, int minimum, int nibbles, const hypnos_column_block *columns, int count,
   float out[PANEL_COLUMNS][PANEL_ROWS]) {
   switch (count) {
     case 6: multiply_panel_as(p, shift, halves, minimum, nibbles, columns, 6, out); break;
@@ -381,7 +383,7 @@ ALWAYS_INLINE void multiply_panel(
 // One set of functions for each shape of format, so that the loops are compiled with it as a constant.
 #define PANEL_SHAPE(name, halves, minimum, nibbles) \
   static void multiply_##name##_##halves##minimum( \
-    const panel *p, int shift, const hypnos_column_group *columns, int count, \
+    const panel *p, int shift, const hypnos_column_block *columns, int count, \
     float out[PANEL_COLUMNS][PANEL_ROWS]) { \
     multiply_panel(p, shift, halves, minimum, nibbles, columns, count, out); \
   }

@@ -171,14 +171,33 @@ ALWAYS_INLINE void quantize_group(const float *values, hypnos_column_group *grou
   }
 }
 
-static void quantize(const float *values, size_t width, void *base) {
-  hypnos_column_group *groups = base;
-  size_t whole = width / HYPNOS_GROUP, rest = width % HYPNOS_GROUP;
-  for (size_t g = 0; g < whole; g++) quantize_group(values + g * HYPNOS_GROUP, groups + g);
-  if (rest) {
-    float padded[HYPNOS_GROUP] = {0};
-    memcpy(padded, values + whole * HYPNOS_GROUP, rest * sizeof(float));
-    quantize_group(padded, groups + whole);
+// The blocks of `group` become those at `first`, which are `distance` apart.
+ALWAYS_INLINE void spread_group(const hypnos_column_group *group, hypnos_column_block *first, size_t distance) {
+  for (size_t b = 0; b < HYPNOS_GROUP_BLOCKS; b++) {
+    hypnos_column_block *block = first + b * distance;
+    for (size_t h = 0; h < 2; h++) memcpy(block->values[h], group->values[h][b], 16);
+    block->scale = group->scales[b];
+    for (size_t s = 0; s < 3; s++) {
+      block->sums[s].negative = group->sums[s].negative[b];
+      block->sums[s].scaled = group->sums[s].scaled[b];
+    }
+  }
+}
+
+static void quantize(const float *values, size_t width, size_t column_count, void *base) {
+  size_t groups = (width + HYPNOS_GROUP - 1) / HYPNOS_GROUP;
+  int by_blocks = HAS_PANELS && column_count > HYPNOS_STREAMED_COLUMNS;
+  for (size_t g = 0; g < groups; g++) {
+    size_t rest = width - g * HYPNOS_GROUP;
+    float padded[HYPNOS_GROUP];
+    const float *source = values + g * HYPNOS_GROUP;
+    if (rest < HYPNOS_GROUP) {
+      memset(padded, 0, sizeof padded);
+      source = memcpy(padded, source, rest * sizeof(float));
+    }
+    hypnos_column_group local, *group = by_blocks ? &local : (hypnos_column_group *)base + g;
+    quantize_group(source, group);
+    if (by_blocks) spread_group(group, (hypnos_column_block *)base + g, groups);
   }
 }
 

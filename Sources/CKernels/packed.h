@@ -68,7 +68,7 @@ ALWAYS_INLINE void pack_panel(const panel *from, const panel *to, int minimum, i
     } \
   } \
   static void multiply_packed_##name( \
-    const uint8_t *packed, size_t row_count, size_t width, const hypnos_column_group *columns, size_t column_count, \
+    const uint8_t *packed, size_t row_count, size_t width, const void *columns, size_t column_count, \
     float *out, size_t out_stride, const uint8_t *next) { \
     size_t bytes = packed_panel_bytes(width, halves, minimum, bits); \
     for (size_t r = 0; r < row_count; r += PANEL_ROWS, packed += bytes) { \

@@ -6,10 +6,10 @@
 
 // The rows of a tile, or of a panel, are read side by side, so that what the next one needs first lies far apart: the
 // second-level cache is filled in the order of addresses, from a tile and PREFETCH bytes, or a panel, ahead.
-enum { STREAM_ROWS = 4, STREAM_COLUMNS = 4, PREFETCH = 2048 };
+enum { STREAM_ROWS = 4, STREAM_COLUMNS = HYPNOS_STREAMED_COLUMNS, PREFETCH = 2048 };
 
 typedef void (*panel_function)(
-  const panel *, int, const hypnos_column_group *, int, float[PANEL_COLUMNS][PANEL_ROWS]);
+  const panel *, int, const hypnos_column_block *, int, float[PANEL_COLUMNS][PANEL_ROWS]);
 
 // What lies `offset` bytes behind the start of rows that take `total`: behind their end it is what comes next.
 ALWAYS_INLINE const uint8_t *address_ahead(const uint8_t *rows, size_t total, const uint8_t *next, size_t offset) {
@@ -86,7 +86,7 @@ ALWAYS_INLINE void finish_rows(floats partial, size_t count, float *out) {
 }
 
 static void multiply_columns(
-  panel *p, panel_function function, int shift, const hypnos_column_group *columns, size_t column_count,
+  panel *p, panel_function function, int shift, const void *columns, size_t column_count,
   size_t row_count, float *out, size_t out_stride, const uint8_t *ahead, size_t ahead_bytes) {
   // As few tiles as possible, all of about the same breadth.
   size_t tiles = (column_count + PANEL_COLUMNS - 1) / PANEL_COLUMNS;
@@ -96,7 +96,8 @@ static void multiply_columns(
     int count = (int)((t + 1) * column_count / tiles - c);
     _Alignas(64) float result[PANEL_COLUMNS][PANEL_ROWS];
     p->ahead = ahead + t * p->blocks * p->ahead_step;
-    function(p, shift, columns + c * p->groups, count, result);
+    const hypnos_column_block *first = (const hypnos_column_block *)columns + c * p->groups * HYPNOS_GROUP_BLOCKS;
+    function(p, shift, first, count, result);
     for (int i = 0; i < count; i++) {
       float *target = out + (c + (size_t)i) * out_stride;
       if (row_count == PANEL_ROWS) memcpy(target, result[i], sizeof result[i]);
@@ -153,7 +154,7 @@ static void multiply_columns(
     } \
   } \
   static void multiply_##name( \
-    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const hypnos_column_group *columns, \
+    const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const void *columns, \
     size_t column_count, float *out, size_t out_stride, void *scratch, const uint8_t *next) { \
     switch (column_count) { \
       case 1: return stream_##name(rows, row_bytes, row_count, width, columns, 1, out, out_stride, next); \

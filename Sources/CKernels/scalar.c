@@ -1,4 +1,5 @@
 // The plain kernels: what every processor runs, and the definition the others are tested against.
+enum { HAS_PANELS = 0 };
 #include "floats.h"
 
 enum { FLOAT_SUMS = 4, FLOAT_COLUMNS = 2 };

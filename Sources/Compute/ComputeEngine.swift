@@ -128,7 +128,7 @@ public final class ComputeEngine {
     eachRow(count) { row in
       prepare(row)
       guard isNeeded else { return }
-      kernels.table.pointee.quantize(input.row(row), input.width, columns.column(row, width: input.width))
+      kernels.table.pointee.quantize(input.row(row), input.width, count, columns.column(row, width: input.width))
     }
   }
 

@@ -14,7 +14,7 @@ struct ProductPiece {
   var rows: Range<Int> { first..<first + count }
 
   /// Columns that kernels multiply with rows as they read them; more go through panels.
-  static let mostStreamed = 4
+  static let mostStreamed = Int(HYPNOS_STREAMED_COLUMNS)
   /// Rows of a panel, or of two.
   static let panelRows = 32
   /// The fewest bytes of weights that are worth the taking of a piece.

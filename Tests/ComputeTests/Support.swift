@@ -86,10 +86,11 @@ final class Aligned {
 /// Columns quantized by `table`.
 func quantized(_ columns: [Float], width: Int, by table: hypnos_kernels) -> Aligned {
   let bytes = hypnos_column_bytes(width)
-  let memory = Aligned(columns.count / width * bytes)
-  for column in 0..<columns.count / width {
+  let count = columns.count / width
+  let memory = Aligned(count * bytes)
+  for column in 0..<count {
     columns.withUnsafeBufferPointer {
-      table.quantize($0.baseAddress! + column * width, width, memory.pointer + column * bytes)
+      table.quantize($0.baseAddress! + column * width, width, count, memory.pointer + column * bytes)
     }
   }
   return memory

@@ -35,6 +35,9 @@ enum {
   HYPNOS_BF16 = 30,
 };
 
+// Up to this many columns are multiplied with rows as these are read, in groups; more by way of panels, in blocks.
+enum { HYPNOS_STREAMED_COLUMNS = 4 };
+
 // One group of a column, quantized to 8 bits in four blocks of 32 with a scale each; a column is its groups one
 // after another, its end filled up with zeros. The values stand in the order in which rows are unpacked: the first
 // sixteen of each of the four blocks, then the second sixteen. Index 0 of the sums is the whole block, 1 its first half,
@@ -48,6 +51,17 @@ typedef struct {
     float scaled[HYPNOS_GROUP_BLOCKS];
   } sums[3];
 } hypnos_column_group;
+
+// The same by blocks, a cache line each, for panels, which take a block at a time. A column is first the blocks that lie
+// first in their group, then the second ones, the third, the fourth.
+typedef struct {
+  _Alignas(64) int8_t values[2][16];
+  float scale;
+  struct {
+    int32_t negative;
+    float scaled;
+  } sums[3];
+} hypnos_column_block;
 
 // The bytes a quantized column of `width` values takes, a multiple of 64.
 size_t hypnos_column_bytes(size_t width);
@@ -94,9 +108,9 @@ typedef struct {
 typedef struct {
   const char *name;
 
-  // Quantizes `width` floats (a multiple of 32) into the column at `base`. A value that is not finite makes
-  // its block's scale not finite, and with it every product.
-  void (*quantize)(const float *values, size_t width, void *base);
+  // Quantizes `width` floats (a multiple of 32) into the column at `base`, one of `column_count` that are multiplied
+  // together. A value that is not finite makes its block's scale not finite, and with it every product.
+  void (*quantize)(const float *values, size_t width, size_t column_count, void *base);
 
   // out[c * out_stride + r] = row r . column c, for `row_count` rows of `width` values in a quantized
   // `format`, `row_bytes` apart. The columns lie `hypnos_column_bytes(width)` apart. `next` is where the rows begin
@@ -105,7 +119,7 @@ typedef struct {
     int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const void *columns,
     size_t column_count, float *out, size_t out_stride, void *scratch, const uint8_t *next);
 
-  // The same with rows packed beforehand, for a few columns again and again; all three are null where the instruction
+  // The same with rows packed beforehand, for a few columns, more than HYPNOS_STREAMED_COLUMNS, again and again; all three are null where the instruction
   // set has no use for it. Rows are packed 16 or 32 at a time, the last filled up, into panels that follow one another
   // from a multiple of 64 bytes on: row `r`, a multiple of 32, begins `packed_bytes(format, r, width)` bytes behind the
   // first. `pack` takes the scratch of `multiply`.
