@@ -349,7 +349,7 @@ ALWAYS_INLINE void multiply_panel_as(
   const panel *p, int shift, int halves, int minimum, int nibbles, const hypnos_column_block *first, int count,
   float out[PANEL_COLUMNS][PANEL_ROWS]) {
   const hypnos_column_block *columns[PANEL_COLUMNS];
-  for (int c = 0; c < count; c++) columns[c] = first + (size_t)c * p->groups * HYPNOS_GROUP_BLOCKS;
+  for (int c = 0; c < count; c++) columns[c] = column_at(p, first, (size_t)c);
   const uint8_t *line = p->ahead, *due = line;
   for (size_t lane = 0; lane < 4; lane++) {
     __m512 sums[2][PANEL_COLUMNS];

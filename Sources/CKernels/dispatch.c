@@ -4,13 +4,14 @@
 
 extern const hypnos_kernels hypnos_scalar_kernels;
 
-static size_t groups(size_t width) { return (width + HYPNOS_GROUP - 1) / HYPNOS_GROUP; }
+_Static_assert(
+  sizeof(hypnos_column_group) == HYPNOS_GROUP_BLOCKS * sizeof(hypnos_column_block), "columns are as long either way");
 
-size_t hypnos_column_bytes(size_t width) { return groups(width) * sizeof(hypnos_column_group); }
+size_t hypnos_column_bytes(size_t width) { return hypnos_group_count(width) * sizeof(hypnos_column_group); }
 
 // A panel of 32 rows: codes, and two scales and two minima for each block of 32.
 size_t hypnos_scratch_bytes(size_t width) {
-  return groups(width) * HYPNOS_GROUP_BLOCKS * 32 * (HYPNOS_BLOCK + 4 * 4);
+  return hypnos_group_count(width) * HYPNOS_GROUP_BLOCKS * 32 * (HYPNOS_BLOCK + 4 * 4);
 }
 
 #if defined(__x86_64__)

@@ -184,9 +184,10 @@ ALWAYS_INLINE void spread_group(const hypnos_column_group *group, hypnos_column_
   }
 }
 
-static void quantize(const float *values, size_t width, size_t column_count, void *base) {
-  size_t groups = (width + HYPNOS_GROUP - 1) / HYPNOS_GROUP;
-  int by_blocks = HAS_PANELS && column_count > HYPNOS_STREAMED_COLUMNS;
+// An instruction set without panels reads all columns by groups.
+static void quantize(const float *values, size_t width, int for_panels, void *base) {
+  size_t groups = hypnos_group_count(width);
+  int by_blocks = HAS_PANELS && for_panels;
   for (size_t g = 0; g < groups; g++) {
     size_t rest = width - g * HYPNOS_GROUP;
     float padded[HYPNOS_GROUP];

@@ -19,12 +19,17 @@ typedef struct {
 } panel;
 
 ALWAYS_INLINE panel panel_in(void *scratch, size_t width) {
-  size_t groups = (width + HYPNOS_GROUP - 1) / HYPNOS_GROUP;
+  size_t groups = hypnos_group_count(width);
   uint8_t *codes = scratch;
   float *scales = (float *)(codes + groups * 4 * 32 * PANEL_ROWS);
   return (panel){
     codes, scales, scales + groups * 4 * 2 * PANEL_ROWS, groups, width / HYPNOS_BLOCK,
     {0, groups, 2 * groups, 3 * groups}, 2 * PANEL_ROWS, scratch, 0};
+}
+
+// The blocks of column `index` of those that begin at `columns`.
+ALWAYS_INLINE const hypnos_column_block *column_at(const panel *p, const hypnos_column_block *columns, size_t index) {
+  return columns + index * p->groups * HYPNOS_GROUP_BLOCKS;
 }
 
 // How many groups have a block at place `lane`.

@@ -86,7 +86,7 @@ ALWAYS_INLINE void finish_rows(floats partial, size_t count, float *out) {
 }
 
 static void multiply_columns(
-  panel *p, panel_function function, int shift, const void *columns, size_t column_count,
+  panel *p, panel_function function, int shift, const hypnos_column_block *columns, size_t column_count,
   size_t row_count, float *out, size_t out_stride, const uint8_t *ahead, size_t ahead_bytes) {
   // As few tiles as possible, all of about the same breadth.
   size_t tiles = (column_count + PANEL_COLUMNS - 1) / PANEL_COLUMNS;
@@ -96,8 +96,7 @@ static void multiply_columns(
     int count = (int)((t + 1) * column_count / tiles - c);
     _Alignas(64) float result[PANEL_COLUMNS][PANEL_ROWS];
     p->ahead = ahead + t * p->blocks * p->ahead_step;
-    const hypnos_column_block *first = (const hypnos_column_block *)columns + c * p->groups * HYPNOS_GROUP_BLOCKS;
-    function(p, shift, first, count, result);
+    function(p, shift, column_at(p, columns, c), count, result);
     for (int i = 0; i < count; i++) {
       float *target = out + (c + (size_t)i) * out_stride;
       if (row_count == PANEL_ROWS) memcpy(target, result[i], sizeof result[i]);

@@ -125,10 +125,11 @@ public final class ComputeEngine {
 
   private func quantize(_ input: FloatMatrix, count: Int, isNeeded: Bool, preparing prepare: (Int) -> Void) {
     if isNeeded { columns.reserve(count: count, width: input.width) }
+    let forPanels: Int32 = count > ProductPiece.mostStreamed ? 1 : 0
     eachRow(count) { row in
       prepare(row)
       guard isNeeded else { return }
-      kernels.table.pointee.quantize(input.row(row), input.width, count, columns.column(row, width: input.width))
+      kernels.table.pointee.quantize(input.row(row), input.width, forPanels, columns.column(row, width: input.width))
     }
   }
 

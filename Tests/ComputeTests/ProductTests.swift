@@ -43,7 +43,7 @@ import Testing
     for width in [32, 96, 256, 576, 768] where width % format.blockWidth == 0 {
       for rows in [1, 17, 37, 64] {
         let bytes = GuardedBytes(format.randomRows(rows, width: width, &random))
-        for columnCount in [5, 6, 13] {
+        for columnCount in [1, 5, 6, 13] {
           let columns = (0..<columnCount * width).map { _ in random.float(-3...3) }
           let expected = Self.product(
             format, bytes.pointer, count: rows, width: width, columns: columns, table: scalar)
@@ -63,7 +63,7 @@ import Testing
     table: hypnos_kernels
   ) -> [Float] {
     let (number, columnCount) = (Int32(format.rawValue), columns.count / width)
-    let quantized = quantized(columns, width: width, by: table)
+    let quantized = quantized(columns, width: width, by: table, forPanels: true)
     let scratch = Aligned(hypnos_scratch_bytes(width))
     let packed = GuardedBytes([UInt8](repeating: 0, count: table.packed_bytes(number, count, width)))
     table.pack(number, rows, format.rowBytes(width: width)!, count, width, scratch.pointer, packed.pointer)

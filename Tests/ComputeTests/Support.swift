@@ -83,14 +83,17 @@ final class Aligned {
   deinit { pointer.deallocate() }
 }
 
-/// Columns quantized by `table`.
-func quantized(_ columns: [Float], width: Int, by table: hypnos_kernels) -> Aligned {
+/// Columns quantized by `table`, for panels or as its `multiply` takes so many.
+func quantized(
+  _ columns: [Float], width: Int, by table: hypnos_kernels, forPanels: Bool? = nil
+) -> Aligned {
   let bytes = hypnos_column_bytes(width)
   let count = columns.count / width
   let memory = Aligned(count * bytes)
+  let layout: Int32 = forPanels ?? (count > Int(HYPNOS_STREAMED_COLUMNS)) ? 1 : 0
   for column in 0..<count {
     columns.withUnsafeBufferPointer {
-      table.quantize($0.baseAddress! + column * width, width, count, memory.pointer + column * bytes)
+      table.quantize($0.baseAddress! + column * width, width, layout, memory.pointer + column * bytes)
     }
   }
   return memory

@@ -35,7 +35,7 @@ enum {
   HYPNOS_BF16 = 30,
 };
 
-// Up to this many columns are multiplied with rows as these are read, in groups; more by way of panels, in blocks.
+// Up to this many columns are multiplied with rows as these are read, more by way of panels.
 enum { HYPNOS_STREAMED_COLUMNS = 4 };
 
 // One group of a column, quantized to 8 bits in four blocks of 32 with a scale each; a column is its groups one
@@ -63,7 +63,10 @@ typedef struct {
   } sums[3];
 } hypnos_column_block;
 
-// The bytes a quantized column of `width` values takes, a multiple of 64.
+// The groups of a column or row of `width` values.
+static inline size_t hypnos_group_count(size_t width) { return (width + HYPNOS_GROUP - 1) / HYPNOS_GROUP; }
+
+// The bytes a quantized column of `width` values takes either way, a multiple of 64.
 size_t hypnos_column_bytes(size_t width);
 
 // The bytes of scratch that `multiply` needs for rows of `width` values, a multiple of 64.
@@ -108,21 +111,22 @@ typedef struct {
 typedef struct {
   const char *name;
 
-  // Quantizes `width` floats (a multiple of 32) into the column at `base`, one of `column_count` that are multiplied
-  // together. A value that is not finite makes its block's scale not finite, and with it every product.
-  void (*quantize)(const float *values, size_t width, size_t column_count, void *base);
+  // Quantizes `width` floats (a multiple of 32) into the column at `base`, by blocks `for_panels`, otherwise by groups.
+  // A value that is not finite makes its block's scale not finite, and with it every product.
+  void (*quantize)(const float *values, size_t width, int for_panels, void *base);
 
-  // out[c * out_stride + r] = row r . column c, for `row_count` rows of `width` values in a quantized
-  // `format`, `row_bytes` apart. The columns lie `hypnos_column_bytes(width)` apart. `next` is where the rows begin
-  // that the calling thread multiplies afterwards, which are fetched towards the end, or null.
+  // out[c * out_stride + r] = row r . column c, for `row_count` rows of `width` values in a quantized `format`,
+  // `row_bytes` apart. The columns lie `hypnos_column_bytes(width)` apart, quantized for panels where there are more
+  // than HYPNOS_STREAMED_COLUMNS. `next` is where the rows begin that the calling thread multiplies afterwards, which
+  // are fetched towards the end, or null.
   void (*multiply)(
     int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, const void *columns,
     size_t column_count, float *out, size_t out_stride, void *scratch, const uint8_t *next);
 
-  // The same with rows packed beforehand, for a few columns, more than HYPNOS_STREAMED_COLUMNS, again and again; all three are null where the instruction
-  // set has no use for it. Rows are packed 16 or 32 at a time, the last filled up, into panels that follow one another
-  // from a multiple of 64 bytes on: row `r`, a multiple of 32, begins `packed_bytes(format, r, width)` bytes behind the
-  // first. `pack` takes the scratch of `multiply`.
+  // The same with rows packed beforehand, for a few columns again and again, always quantized for panels; all three are
+  // null where the instruction set has no use for it. Rows are packed 16 or 32 at a time, the last filled up, into
+  // panels that follow one another from a multiple of 64 bytes on: row `r`, a multiple of 32, begins
+  // `packed_bytes(format, r, width)` bytes behind the first. `pack` takes the scratch of `multiply`.
   size_t (*packed_bytes)(int format, size_t row_count, size_t width);
   void (*pack)(
     int format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t width, void *scratch, uint8_t *packed);
