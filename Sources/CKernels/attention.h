@@ -254,4 +254,6 @@ static void merge(
   *maximum = top;
 }
 
+#include "sketch.h"
+
 #endif

@@ -30,6 +30,19 @@ ALWAYS_INLINE ints add_pairs(ints sums, ints a, ints b) {
 
 #include "products16.h"
 
+// The sums are of 16 bits, two a lane, until they are widened.
+ALWAYS_INLINE ints add_bytes(ints sums, ints codes, ints values) {
+  __m256i s[2], x[2], y[2];
+  memcpy(s, &sums, sizeof s);
+  memcpy(x, &codes, sizeof x);
+  memcpy(y, &values, sizeof y);
+  for (int i = 0; i < 2; i++) s[i] = _mm256_add_epi16(s[i], _mm256_maddubs_epi16(x[i], y[i]));
+  memcpy(&sums, s, sizeof s);
+  return sums;
+}
+
+ALWAYS_INLINE ints widen_bytes(ints sums) { return add_pairs((ints){}, sums, (ints){} + 0x00010001); }
+
 enum { ATTEND_SUMS = 6, FACTORS_AGAIN = 1 };
 #include "attention.h"
 #define HYPNOS_PEAK_AVX2

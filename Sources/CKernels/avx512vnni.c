@@ -28,6 +28,12 @@ ALWAYS_INLINE ints add_pairs(ints sums, ints a, ints b) {
 
 #include "products16.h"
 
+ALWAYS_INLINE ints add_bytes(ints sums, ints codes, ints values) {
+  return (ints)_mm512_dpbusd_epi32((__m512i)sums, (__m512i)codes, (__m512i)values);
+}
+
+ALWAYS_INLINE ints widen_bytes(ints sums) { return sums; }
+
 enum { ATTEND_SUMS = 24, FACTORS_AGAIN = 0 };
 #include "attention.h"
 #define HYPNOS_PEAK_VNNI

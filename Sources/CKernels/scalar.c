@@ -17,6 +17,13 @@ ALWAYS_INLINE ints add_pairs(ints sums, ints a, ints b) {
 
 #include "products16.h"
 
+ALWAYS_INLINE ints add_bytes(ints sums, ints codes, ints values) {
+  for (int shift = 0; shift < 32; shift += 8) sums += (codes >> shift & 0xff) * (values << (24 - shift) >> 24);
+  return sums;
+}
+
+ALWAYS_INLINE ints widen_bytes(ints sums) { return sums; }
+
 enum { ATTEND_SUMS = 8, FACTORS_AGAIN = 0 };
 #include "attention.h"
 #include "limits.h"

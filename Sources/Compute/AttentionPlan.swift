@@ -9,11 +9,14 @@ public struct CachePosition {
   public let store: KeyValueStore
   /// Its position in the sequence, from 0.
   public let position: Int
+  /// Whether its token was generated, or drafted, and not given: such a row reads a long past by its sketch.
+  public let isGenerated: Bool
 
   /// A row at `position` of the sequence in `store`.
-  public init(store: KeyValueStore, position: Int) {
+  public init(store: KeyValueStore, position: Int, isGenerated: Bool = false) {
     self.store = store
     self.position = position
+    self.isGenerated = isGenerated
   }
 }
 
@@ -37,6 +40,8 @@ public final class AttentionPlan {
   let tiles: [AttentionTile]
   /// The chunks that the tiles see, tile after tile.
   let chunks: [ChunkAddress]
+  /// The sketches of those that are read by them.
+  let sketches: [SketchAddress?]
   /// The same in the order in which they lie in memory, for threads that share them out.
   private(set) lazy var pieces = AttentionPieces(of: tiles, heads: heads)
 
@@ -50,11 +55,20 @@ public final class AttentionPlan {
     self.group = group
     own = positions.map { $0.store.address(chunk: $0.position / KeyValueStore.chunkLength) }
     seen = positions.map { (window.map { [end = $0.position + 1] in max(0, end - $0) } ?? 0)..<$0.position + 1 }
-    tiles = AttentionTile.split(positions, seen: seen, group: group)
+    tiles = AttentionTile.split(positions, seen: seen, group: group, hasWindow: window != nil)
     chunks = tiles.flatMap { tile in
       tile.chunks.map { positions[tile.rows.lowerBound].store.address(chunk: $0) }
     }
+    sketches = tiles.flatMap { tile in
+      tile.chunks.map { chunk in
+        chunk < tile.sketchedChunks ? positions[tile.rows.lowerBound].store.sketch(chunk: chunk)?.address : nil
+      }
+    }
+    hasSketches = tiles.contains { $0.sketchedChunks > 0 }
   }
+
+  /// Whether any chunk is read by its sketch.
+  let hasSketches: Bool
 
   /// The batch's rows.
   public var rowCount: Int { positions.count }
@@ -83,6 +97,8 @@ struct AttentionTile {
   let heads: Range<Int>
   /// The chunks of the cache in which any row sees something.
   let chunks: Range<Int>
+  /// How many of the sequence's chunks are read by their sketches, from the first on; all see all of those.
+  let sketchedChunks: Int
   /// Where the first of them stands among the plan's.
   let firstChunk: Int
 
@@ -92,8 +108,12 @@ struct AttentionTile {
   /// Where `chunk` stands among the plan's.
   func place(of chunk: Int) -> Int { firstChunk + chunk - chunks.lowerBound }
 
-  /// Splits a batch into tiles of at most as many queries as the kernel takes.
-  static func split(_ positions: [CachePosition], seen: [Range<Int>], group: Int) -> [AttentionTile] {
+  /// Splits a batch into tiles of at most as many queries as the kernel takes, which read the same sketches; none where
+  /// rows see a window.
+  static func split(
+    _ positions: [CachePosition], seen: [Range<Int>], group: Int, hasWindow: Bool
+  ) -> [AttentionTile] {
+    let sketched = positions.map { hasWindow ? 0 : $0.sketchedChunks }
     let most = Int(HYPNOS_ATTEND_QUERIES)
     let headRanges = stride(from: 0, to: group, by: most).map { $0..<min($0 + most, group) }
     let rowsTogether = max(1, most / group)
@@ -101,12 +121,16 @@ struct AttentionTile {
     var (start, chunkCount) = (0, 0)
     while start < positions.count {
       var end = start + 1
-      while end < positions.count, end - start < rowsTogether, positions[end].store === positions[start].store {
+      while end < positions.count, end - start < rowsTogether, positions[end].store === positions[start].store,
+        sketched[end] == sketched[start]
+      {
         end += 1
       }
       let chunks = KeyValueStore.chunks(of: seen[start..<end])
       for heads in headRanges {
-        tiles.append(AttentionTile(rows: start..<end, heads: heads, chunks: chunks, firstChunk: chunkCount))
+        tiles.append(
+          AttentionTile(
+            rows: start..<end, heads: heads, chunks: chunks, sketchedChunks: sketched[start], firstChunk: chunkCount))
         chunkCount += chunks.count
       }
       start = end

@@ -12,21 +12,34 @@ struct AttentionRun: @unchecked Sendable {
   let queries: FloatMatrix
   let output: FloatMatrix
 
-  private var size: Int { plan.size }
-  private var most: Int { Int(HYPNOS_ATTEND_QUERIES) }
-  /// A partial result: the outputs [query][size] of a chunk or of all chunks so far, not divided, then each query's
-  /// maximum and its sum of exponentials; in floats, whole cache lines.
-  var partialWidth: Int { (most * (size + 2) + 15) / 16 * 16 }
-  private var scoreWidth: Int { most * Int(HYPNOS_CHUNK) }
+  var size: Int { plan.size }
+  var most: Int { Int(HYPNOS_ATTEND_QUERIES) }
+  /// The outputs [query][size] of a chunk or of all chunks so far, not divided, then each query's maximum and its sum of
+  /// exponentials; in floats, whole cache lines.
+  var resultWidth: Int { (most * (size + 2) + 15) / 16 * 16 }
+  var scoreWidth: Int { most * Int(HYPNOS_CHUNK) }
+  /// A chunk's partial result, behind which stand its weights where it is read by its sketch.
+  var partialWidth: Int { resultWidth + (plan.hasSketches ? scoreWidth + most : 0) }
 
-  /// Floats of scratch, whole cache lines: two partial results, scores, the packed queries.
-  var scratchWidth: Int { (2 * partialWidth + scoreWidth + most * size + 15) / 16 * 16 }
+  /// Floats of scratch, whole cache lines: scores, the result so far, the packed queries and the partial results of as
+  /// many chunks as must be kept.
+  var scratchWidth: Int {
+    let kept = plan.hasSketches ? plan.tiles.reduce(1) { max($0, $1.chunks.count) } : 1
+    return scoreWidth + resultWidth + (most * size + 15) / 16 * 16 + kept * partialWidth
+  }
+
+  /// Where in an item's scratch its packed queries stand, and behind them the partial results of its chunks.
+  private var queryOffset: Int { scoreWidth + resultWidth }
+  private var partialOffset: Int { queryOffset + (most * size + 15) / 16 * 16 }
 
   /// All of one item. `next` is the item that this thread computes afterwards.
   func attend(_ item: AttentionItem, next: AttentionItem?, scratch: UnsafeMutablePointer<Float>) {
+    let queries = pack(item, into: scratch + queryOffset)
+    let partial = scratch + partialOffset
+    guard item.tile.sketchedChunks == 0 else {
+      return attendBySketches(item, queries: queries, scratch: scratch, partials: partial)
+    }
     begin(item, scratch: scratch)
-    let queries = pack(item, into: scratch + scoreWidth + 2 * partialWidth)
-    let partial = scratch + scoreWidth + partialWidth
     for chunk in item.tile.chunks {
       let isLast = chunk + 1 == item.tile.chunks.upperBound
       let following =
@@ -48,7 +61,7 @@ struct AttentionRun: @unchecked Sendable {
   }
 
   /// Where the keys and values of an item's head start in chunk `chunk`.
-  private func start(of item: AttentionItem, chunk: Int) -> (keys: UnsafeRawPointer, values: UnsafeRawPointer) {
+  func start(of item: AttentionItem, chunk: Int) -> (keys: UnsafeRawPointer, values: UnsafeRawPointer) {
     let address = plan.chunks[item.tile.place(of: chunk)]
     return (
       UnsafeRawPointer(address.keys(layer: layer, head: item.head)),

@@ -80,15 +80,26 @@ extension ComputeEngine {
     let firstPartial = plan.itemCount
     let partials = partials(rows: firstPartial + pieces.count, width: run.partialWidth)
     let queries = (0..<plan.itemCount).map { run.pack(plan.item($0), into: partials.row($0)) }
+    func partial(_ item: AttentionItem, _ chunk: Int) -> UnsafeMutablePointer<Float> {
+      partials.row(firstPartial + pieces.index(of: item, chunk: chunk))
+    }
+    func piece(_ index: Int) -> (item: AttentionItem, chunk: Int) {
+      let (item, chunk) = pieces.piece(index)
+      return (plan.item(item), chunk)
+    }
     queries.withUnsafeBufferPointer { queries in
       pool.runAhead(pieces.count) { index, next, thread in
         let (item, chunk) = pieces.piece(index)
-        let following = next.map { next in
-          let (item, chunk) = pieces.piece(next)
-          return run.part(of: plan.item(item), chunk: chunk)
-        }
-        run.attend(
-          plan.item(item), chunk: chunk, queries: queries[item], next: following, scores: scratch.row(thread),
+        run.score(
+          plan.item(item), chunk: chunk, queries: queries[item], next: next.map(piece), scores: scratch.row(thread),
+          into: partials.row(firstPartial + index))
+      }
+      guard plan.hasSketches else { return }
+      for item in (0..<plan.itemCount).map(plan.item) { run.setBounds(item) { partial(item, $0) } }
+      pool.runAhead(pieces.count) { index, next, thread in
+        let (item, chunk) = pieces.piece(index)
+        run.weigh(
+          plan.item(item), chunk: chunk, queries: queries[item], next: next.map(piece), scratch: scratch.row(thread),
           into: partials.row(firstPartial + index))
       }
     }
@@ -96,8 +107,7 @@ extension ComputeEngine {
       let item = plan.item(index)
       run.begin(item, scratch: scratch.row(thread))
       for chunk in item.tile.chunks {
-        let partial = partials.row(firstPartial + pieces.index(of: item, chunk: chunk))
-        run.merge(partial, of: item, scratch: scratch.row(thread))
+        run.merge(partial(item, chunk), of: item, scratch: scratch.row(thread))
       }
       run.finish(item, scratch: scratch.row(thread))
     }

@@ -79,7 +79,19 @@ public final class KeyValueStore {
       guard let own = chunks[index].copy(positions: KeyValueStore.chunkLength) else { return false }
       chunks[index] = own
     }
+    // What is written now is not in a sketch made before.
+    chunks[index].sketch = nil
     return true
+  }
+
+  /// The sketch of chunk `index`, which is full; nil before it is made.
+  func sketch(chunk index: Int) -> KeyValueSketch? { chunks[index].sketch }
+
+  /// Gives chunk `index`, which is full, a sketch that is still to be made; nil when the system refuses the memory.
+  func addSketch(chunk index: Int) -> KeyValueSketch? {
+    let sketch = KeyValueSketch(layers: layers, heads: heads, headSize: headSize)
+    chunks[index].sketch = sketch
+    return sketch
   }
 
   /// Bytes that `positions` positions take.
@@ -120,6 +132,8 @@ struct ChunkAddress {
 /// sixteen positions that the attention kernel reads.
 private final class KeyValueChunk {
   let address: ChunkAddress
+  /// The chunk in 4 bits, once it is full and a step has wanted it. A copy is made to be written to and gets none.
+  var sketch: KeyValueSketch?
   private let headSize: Int
   private let format: CacheFormat
   private var byteCount: Int { address.layers * address.heads * (address.keyBytes + address.valueBytes) }

@@ -214,7 +214,10 @@ public final class BatchGenerator {
     for turn in turns {
       let sequence = running[turn.index]
       for (offset, token) in turn.tokens.enumerated() {
-        batch.append(BatchRow(token: token, store: sequence.store, position: sequence.tokens.count + offset))
+        batch.append(
+          BatchRow(
+            token: token, store: sequence.store, position: sequence.tokens.count + offset,
+            isGenerated: !sequence.isReading))
       }
       logitRows += batch.count - turn.logitRows..<batch.count
     }

@@ -91,11 +91,11 @@ public final class Session {
     }
   }
 
-  /// Runs `next` behind the tokens in the cache and returns the logits behind each of them,
+  /// Runs `next`, generated or drafted, behind the tokens in the cache and returns the logits behind each of them,
   /// [next.count, vocabulary].
   func extend(by next: [Int32]) throws(ModelError) -> FloatMatrix {
     precondition(tokens.count + next.count <= context, "tokens that fit the context")
-    return try run(next[...], wantsAll: true, isLast: true)
+    return try run(next[...], wantsAll: true, isLast: true, isGenerated: true)
   }
 
   /// Forgets the last `count` tokens.
@@ -114,9 +114,13 @@ public final class Session {
     }
   }
 
-  private func run(_ slice: ArraySlice<Int32>, wantsAll: Bool, isLast: Bool) throws(ModelError) -> FloatMatrix {
+  private func run(
+    _ slice: ArraySlice<Int32>, wantsAll: Bool, isLast: Bool, isGenerated: Bool = false
+  ) throws(ModelError) -> FloatMatrix {
     let start = tokens.count
-    let batch = slice.enumerated().map { BatchRow(token: $1, store: store, position: start + $0) }
+    let batch = slice.enumerated().map {
+      BatchRow(token: $1, store: store, position: start + $0, isGenerated: isGenerated)
+    }
     let rows = wantsAll ? Array(batch.indices) : (isLast ? [batch.count - 1] : [])
     let logits = try model.forward(batch, logitRows: rows)
     tokens += slice

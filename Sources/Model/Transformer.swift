@@ -10,10 +10,11 @@ public struct BatchRow {
   /// Its place in its sequence's cache.
   public let place: CachePosition
 
-  /// `token` at `position` of the sequence whose cache is `store`.
-  public init(token: Int32, store: KeyValueStore, position: Int) {
+  /// `token` at `position` of the sequence whose cache is `store`; `isGenerated` when it was generated, or drafted,
+  /// and is not part of a prompt.
+  public init(token: Int32, store: KeyValueStore, position: Int, isGenerated: Bool = false) {
     self.token = token
-    place = CachePosition(store: store, position: position)
+    place = CachePosition(store: store, position: position, isGenerated: isGenerated)
   }
 }
 
@@ -39,6 +40,9 @@ public final class Transformer {
   /// What the adapters add in each layer; empty without adapters.
   private var updates: [LayerUpdates] = []
 
+  /// The layers whose rows see all of their past, and may read it by its sketch.
+  private let sketchedLayers: [Int]
+
   /// The number format of the caches it makes.
   public let cacheFormat: CacheFormat
 
@@ -48,6 +52,7 @@ public final class Transformer {
     self.checkpoint = checkpoint
     parameters = checkpoint.parameters
     engine = ComputeEngine(kernels: checkpoint.kernels, threads: threads)
+    sketchedLayers = (0..<checkpoint.parameters.layers).filter { !checkpoint.parameters.isLocal(layer: $0) }
     let rotary = parameters.rotary
     let factors = checkpoint.weights.rotaryFactors
     globalAngles = Angles(rotary.frequencies(factors: factors, isLocal: false))
@@ -105,6 +110,9 @@ public final class Transformer {
       guard place.store.reserve(place.position) else {
         throw .memory(bytes: place.store.bytes(positions: place.position + 1))
       }
+    }
+    guard engine.sketchPasts(of: batch.map(\.place), layers: sketchedLayers) else {
+      throw .memory(bytes: cacheBytes(positions: batch.reduce(0) { max($0, $1.place.position) }))
     }
     if memory.rows < batch.count { memory = WorkingMemory(rows: batch.count, parameters) }
     embed(batch)

@@ -102,6 +102,20 @@ static inline size_t hypnos_value_tile_bytes(int cache, size_t size) {
   return hypnos_tile_bytes(cache, size, HYPNOS_VALUE_BLOCK);
 }
 
+// The sketch of one head's full chunk is its keys and values in 4 bits, for heads of whole blocks of a value and at most
+// HYPNOS_SKETCH_MOST values: the keys' codes [16 tiles][size / 8][16], spread by blocks as those of 8 bits are, a lane
+// a key's eight dimensions, four in the low halves of its bytes and four in the high ones; the values' codes
+// [16 tiles][2][size], a lane one dimension of eight positions; then the keys' scales in f16, [16 tiles][blocks][16], and
+// the values'.
+enum { HYPNOS_SKETCH_MOST = 512 };
+
+static inline int hypnos_has_sketch(size_t size) {
+  return size % HYPNOS_VALUE_BLOCK == 0 && size <= HYPNOS_SKETCH_MOST;
+}
+static inline size_t hypnos_sketch_bytes(size_t size) {
+  return HYPNOS_CHUNK * (size + 2 * (size / HYPNOS_KEY_BLOCK + size / HYPNOS_VALUE_BLOCK));
+}
+
 // Some of one head's keys and values, from the start of a tile on.
 typedef struct {
   const void *keys, *values;
@@ -175,6 +189,20 @@ typedef struct {
     int cache, const float *queries, size_t query_count, size_t size, const void *keys, const void *values,
     const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch,
     const hypnos_cache_part *next);
+  // Makes the sketch of one head's full chunk.
+  void (*sketch)(int cache, size_t size, const void *keys, const void *values, void *sketch);
+  // The weights of a full chunk as its sketch has them: exponentials [query_count][HYPNOS_CHUNK] of scores less each
+  // query's maximum, and their sums. `next` is the sketch that the thread reads afterwards, or null.
+  void (*score_sketch)(
+    const float *queries, size_t query_count, size_t size, const void *sketch, const void *next, float *weights,
+    float *maxima, float *sums);
+  // What `attend` gives, from those weights, which it changes, and the values of the sketch; tiles of sixteen with a
+  // weight above the query's bound are read from the cache itself. scratch: as much as that of `attend` and
+  // HYPNOS_ATTEND_QUERIES * size floats more.
+  void (*attend_sketched)(
+    int cache, const float *queries, size_t query_count, size_t size, const void *keys, const void *values,
+    const void *sketch, const void *next, const float *bounds, float *weights, float *maxima, float *sums,
+    float *outputs, float *scratch);
   // Merges a chunk's partial result into what earlier chunks gave.
   void (*merge)(
     float *maximum, float *sum, float *output, float chunk_maximum, float chunk_sum, const float *chunk_output,

@@ -102,7 +102,7 @@ public final class Benchmark {
     var tokens = (0..<test.parallel).map { token(test.depth + $0) }
     let rows = Array(tokens.indices)
     for position in test.depth..<test.positions {
-      let batch = rows.map { BatchRow(token: tokens[$0], store: stores[$0], position: position) }
+      let batch = rows.map { BatchRow(token: tokens[$0], store: stores[$0], position: position, isGenerated: true) }
       let logits = try model.forward(batch, logitRows: rows)
       tokens = model.engine.pool.map(rows.count) { Int32(logits.largestColumn(row: $0)) }
     }

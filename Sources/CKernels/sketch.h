@@ -1,0 +1,344 @@
+// Attention over a long past by its sketch: every full chunk's keys and values once more in 4 bits, an eighth to a
+// quarter of what a step would read. Scores come from the sketch; of those tiles that hold a weight which matters the
+// keys and values themselves are read, and only there. Rounding errors of the others are as small as their weights,
+// and so together far below what rounding all of a cache to 8 bits does. The layout is CKernels.h's. Included by
+// attention.h; the instruction set's file defines add_bytes(sums, codes, values), which adds the products of four
+// unsigned codes and signed values to every lane, and widen_bytes(sums), which makes numbers of such sums.
+#ifndef HYPNOS_SKETCH_H
+#define HYPNOS_SKETCH_H
+
+// Codes are 0 to 15 and stand for -7.5 to 7.5 times their scale. Queries and weights are rounded so that sums of two
+// lanes' halves fit 16 bits: of 16 products of a key's block, at most 15 * 127, or of 32 of a group of tiles, 15 * 63.
+enum { QUERY_PEAK = 127, WEIGHT_PEAK = 63, KEY_STEPS = HYPNOS_KEY_BLOCK / 8, TILE_STEPS = HYPNOS_TILE / 8 };
+
+// Where the parts of a sketch begin.
+typedef struct {
+  uint8_t *keys, *values;
+  uint16_t *key_scales, *value_scales;
+} sketch_parts;
+
+ALWAYS_INLINE sketch_parts parts_of(const void *sketch, size_t size) {
+  uint8_t *keys = (uint8_t *)sketch, *values = keys + HYPNOS_CHUNK * size / 2;
+  uint16_t *key_scales = (uint16_t *)(values + HYPNOS_CHUNK * size / 2);
+  return (sketch_parts){keys, values, key_scales, key_scales + HYPNOS_CHUNK * size / HYPNOS_KEY_BLOCK};
+}
+
+// Codes of sixteen lanes whose values are at most 7.5 times their scales, of which `inverses` are the reciprocals.
+ALWAYS_INLINE ints sketch_codes(floats values, floats inverses) {
+  ints codes = nearest(fused(values, inverses, splat(7.5f)));
+  return __builtin_elementwise_max(__builtin_elementwise_min(codes, (ints){} + 15), (ints){});
+}
+
+// The scales of lanes whose largest magnitudes are `most`, as they are stored, and their reciprocals.
+ALWAYS_INLINE floats sketch_scales(ints most, uint16_t *stored) {
+  store_halves(stored, (floats)most / splat(7.5f));
+  floats scales = load_halves(stored);
+  return choose(scales > splat(0), splat(1) / scales, (floats){});
+}
+
+// Eight vectors of codes as four bytes a lane, the first four in their low halves and the others in the high ones.
+ALWAYS_INLINE ints pack_codes(const ints codes[8]) {
+  ints packed = {};
+  for (int i = 0; i < 4; i++) packed |= (codes[i] | codes[4 + i] << 4) << 8 * i;
+  return packed;
+}
+
+// Dimension `d` of the sixteen keys of a tile, which with 8 bits are spread already.
+ALWAYS_INLINE floats key_lanes(int cache, const uint8_t *tile, size_t size, size_t d) {
+  if (cache == HYPNOS_CACHE_F16) return load_halves((const uint16_t *)tile + d * HYPNOS_TILE);
+  ints pairs = load_pairs(tile + d / 2 * 2 * HYPNOS_TILE);
+  floats code = __builtin_convertvector(d % 2 ? pairs >> 16 : pairs << 16 >> 16, floats);
+  return code * load_halves(cached_scales(tile, size, d / HYPNOS_KEY_BLOCK));
+}
+
+// Multiplies the lanes of 32 vectors by the Hadamard matrix, as `spread` does the values of two.
+ALWAYS_INLINE void spread_lanes(floats x[HYPNOS_KEY_BLOCK]) {
+  for (int distance = HYPNOS_KEY_BLOCK / 2; distance > 0; distance /= 2)
+    for (int i = 0; i < HYPNOS_KEY_BLOCK; i++)
+      if (!(i & distance)) {
+        floats sum = x[i] + x[i + distance];
+        x[i + distance] = x[i] - x[i + distance];
+        x[i] = sum;
+      }
+  for (int i = 0; i < HYPNOS_KEY_BLOCK; i++) x[i] *= splat(KEY_FACTOR);
+}
+
+ALWAYS_INLINE void sketch_keys(int cache, size_t size, const uint8_t *tile, uint8_t *codes, uint16_t *scales) {
+  for (size_t block = 0; block < size / HYPNOS_KEY_BLOCK; block++) {
+    floats x[HYPNOS_KEY_BLOCK];
+    for (size_t i = 0; i < HYPNOS_KEY_BLOCK; i++) x[i] = key_lanes(cache, tile, size, block * HYPNOS_KEY_BLOCK + i);
+    if (cache == HYPNOS_CACHE_F16) spread_lanes(x);
+    ints most = {};
+    for (int i = 0; i < HYPNOS_KEY_BLOCK; i++) most = __builtin_elementwise_max(most, magnitude(x[i]));
+    floats inverses = sketch_scales(most, scales + block * HYPNOS_TILE);
+    for (size_t step = 0; step < KEY_STEPS; step++) {
+      ints eight[8];
+      for (size_t i = 0; i < 8; i++) eight[i] = sketch_codes(x[8 * step + i], inverses);
+      *(ints *)(codes + (block * KEY_STEPS + step) * 64) = pack_codes(eight);
+    }
+  }
+}
+
+// Sixteen dimensions from `d` on of the value at `place` of a tile.
+ALWAYS_INLINE floats value_lanes(int cache, const uint8_t *tile, size_t size, size_t place, size_t d) {
+  if (cache == HYPNOS_CACHE_F16) return load_halves((const uint16_t *)tile + place * size + d);
+  ints pairs = load_pairs(tile + 2 * (place / 2 * size + d));
+  floats code = __builtin_convertvector(place % 2 ? pairs >> 16 : pairs << 16 >> 16, floats);
+  return code * splat(half_to_float(cached_scales(tile, size, d / HYPNOS_VALUE_BLOCK)[place]));
+}
+
+ALWAYS_INLINE void sketch_values(int cache, size_t size, const uint8_t *tile, uint8_t *codes, uint16_t *scales) {
+  for (size_t d = 0; d < size; d += HYPNOS_VALUE_BLOCK) {
+    ints most;
+    for (size_t place = 0; place < HYPNOS_TILE; place++) {
+      ints largest = {};
+      for (size_t v = 0; v < VALUE_VECTORS; v++)
+        largest = __builtin_elementwise_max(largest, magnitude(value_lanes(cache, tile, size, place, d + 16 * v)));
+      most[place] = __builtin_reduce_max(largest);
+    }
+    floats inverses = sketch_scales(most, scales + d / HYPNOS_VALUE_BLOCK * HYPNOS_TILE);
+    for (size_t step = 0; step < TILE_STEPS; step++)
+      for (size_t v = 0; v < VALUE_VECTORS; v++) {
+        ints eight[8];
+        for (size_t i = 0; i < 8; i++)
+          eight[i] = sketch_codes(
+            value_lanes(cache, tile, size, 8 * step + i, d + 16 * v), splat(inverses[8 * step + i]));
+        *(ints *)(codes + (step * size + d + 16 * v) * 4) = pack_codes(eight);
+      }
+  }
+}
+
+ALWAYS_INLINE void sketch_as(int cache, size_t size, const uint8_t *keys, const uint8_t *values, sketch_parts to) {
+  for (size_t t = 0; t < HYPNOS_CHUNK / HYPNOS_TILE; t++) {
+    const uint8_t *key_tile = keys + t * hypnos_key_tile_bytes(cache, size);
+    const uint8_t *value_tile = values + t * hypnos_value_tile_bytes(cache, size);
+    size_t codes = t * HYPNOS_TILE * size / 2, lanes = t * HYPNOS_TILE * size;
+    sketch_keys(cache, size, key_tile, to.keys + codes, to.key_scales + lanes / HYPNOS_KEY_BLOCK);
+    sketch_values(cache, size, value_tile, to.values + codes, to.value_scales + lanes / HYPNOS_VALUE_BLOCK);
+  }
+}
+
+static void sketch(int cache, size_t size, const void *keys, const void *values, void *to) {
+  if (cache == HYPNOS_CACHE_F16) sketch_as(HYPNOS_CACHE_F16, size, keys, values, parts_of(to, size));
+  else sketch_as(HYPNOS_CACHE_Q8, size, keys, values, parts_of(to, size));
+}
+
+// A query's block: 32 codes of 8 bits, four to a word, their scale, and what 7.5 of each key's code comes to.
+typedef struct {
+  int32_t words[HYPNOS_KEY_BLOCK / 4];
+  float scale, offset;
+} query_block;
+
+ALWAYS_INLINE void round_query_block(const float *values, query_block *to) {
+  floats block[2] = {load(values), load(values + 16)};
+  spread(block, block + 1, QUERY_FACTOR);
+  float peak = peak_of(__builtin_elementwise_max(magnitude(block[0]), magnitude(block[1])));
+  floats inverse = splat(peak > 0x1p-119f ? QUERY_PEAK / peak : 0.0f);
+  ints codes[2];
+  for (int v = 0; v < 2; v++) {
+    codes[v] = nearest(block[v] * inverse);
+    bytes16 bytes = __builtin_convertvector(codes[v], bytes16);
+    memcpy(to->words + 4 * v, &bytes, sizeof bytes);
+  }
+  to->scale = peak / QUERY_PEAK;
+  to->offset = -7.5f * (float)__builtin_reduce_add(codes[0] + codes[1]);
+}
+
+// Four bytes of codes a lane as two vectors of bytes: the low halves and the high ones.
+ALWAYS_INLINE void split_codes(const uint8_t *p, ints *low, ints *high) {
+  ints loaded = *(const ints *)p;
+  *low = loaded & 0x0f0f0f0f;
+  *high = loaded >> 4 & 0x0f0f0f0f;
+}
+
+// The scores of `count` queries against a tile of sixteen keys.
+ALWAYS_INLINE void score_sketched_tile(
+  int count, const query_block *queries, size_t blocks, const uint8_t *codes, const uint16_t *scales, float *scores) {
+  floats sums[HYPNOS_ATTEND_QUERIES] = {};
+  for (size_t b = 0; b < blocks; b++) {
+    ints parts[HYPNOS_ATTEND_QUERIES] = {};
+    for (size_t step = 0; step < KEY_STEPS; step++) {
+      ints low, high;
+      split_codes(codes + (b * KEY_STEPS + step) * 64, &low, &high);
+      for (int q = 0; q < count; q++) {
+        const int32_t *words = queries[(size_t)q * blocks + b].words + 2 * step;
+        parts[q] = add_bytes(add_bytes(parts[q], low, words[0] - (ints){}), high, words[1] - (ints){});
+      }
+    }
+    floats scale = load_halves(scales + b * HYPNOS_TILE);
+    for (int q = 0; q < count; q++) {
+      const query_block *query = queries + (size_t)q * blocks + b;
+      floats product = __builtin_convertvector(widen_bytes(parts[q]), floats) + splat(query->offset);
+      sums[q] = fused(product * scale, splat(query->scale), sums[q]);
+    }
+  }
+  for (int q = 0; q < count; q++) store(scores + q * HYPNOS_CHUNK, sums[q]);
+}
+
+// Fetches `bytes` bytes at `p`, which may be null.
+ALWAYS_INLINE void fetch_bytes(const void *p, size_t bytes) {
+  if (p)
+    for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch((const uint8_t *)p + line, 0, 2);
+}
+
+ALWAYS_INLINE void score_sketch_as(
+  int count, const float *queries, size_t size, const void *sketched, const void *next, float *weights, float *maxima,
+  float *sums) {
+  size_t blocks = size / HYPNOS_KEY_BLOCK, tiles = HYPNOS_CHUNK / HYPNOS_TILE, bytes = HYPNOS_TILE * size / 2;
+  query_block rounded[HYPNOS_ATTEND_QUERIES * (HYPNOS_SKETCH_MOST / HYPNOS_KEY_BLOCK)];
+  for (size_t b = 0; b < (size_t)count * blocks; b++) round_query_block(queries + b * HYPNOS_KEY_BLOCK, rounded + b);
+  sketch_parts parts = parts_of(sketched, size), ahead = parts_of(next ? next : sketched, size);
+  for (size_t t = 0; t < tiles; t++) {
+    size_t scales = t * HYPNOS_TILE * blocks;
+    fetch_bytes(ahead.keys + t * bytes, bytes);
+    fetch_bytes(ahead.key_scales + scales, 2 * HYPNOS_TILE * blocks);
+    score_sketched_tile(
+      count, rounded, blocks, parts.keys + t * bytes, parts.key_scales + scales, weights + t * HYPNOS_TILE);
+  }
+  for (int q = 0; q < count; q++) soften(weights + q * HYPNOS_CHUNK, tiles, 0, HYPNOS_CHUNK, maxima + q, sums + q);
+}
+
+// One query's weights for a group of tiles times the scales of a block of their values, four to a word; returns what
+// 7.5 of each code comes to.
+ALWAYS_INLINE float round_to_words(
+  const float *weights, const uint16_t *scales, size_t stride, int32_t *words, float *scale) {
+  floats scaled[TILES_ROUNDED];
+  ints most = {}, sum = {};
+  for (size_t t = 0; t < TILES_ROUNDED; t++) {
+    floats weight = load(weights + t * HYPNOS_TILE);
+    scaled[t] = choose(weight == splat(0), (floats){}, weight * load_halves(scales + t * stride));
+    most = __builtin_elementwise_max(most, magnitude(scaled[t]));
+  }
+  float peak = peak_of(most);
+  floats inverse = splat(peak > 0x1p-119f ? WEIGHT_PEAK / peak : 0.0f);
+  for (size_t t = 0; t < TILES_ROUNDED; t++) {
+    ints codes = nearest(scaled[t] * inverse);
+    sum += codes;
+    bytes16 bytes = __builtin_convertvector(codes, bytes16);
+    memcpy(words + t * HYPNOS_TILE / 4, &bytes, sizeof bytes);
+  }
+  *scale = peak / WEIGHT_PEAK;
+  return -7.5f * (float)__builtin_reduce_add(sum);
+}
+
+// A query's rounded weights for a group of tiles.
+typedef struct {
+  int32_t words[TILES_ROUNDED * HYPNOS_TILE / 4];
+  float scale, offset;
+} weight_group;
+
+// Adds the weighted sums of `vectors` times sixteen dimensions of a group of tiles' values to the outputs.
+ALWAYS_INLINE void weigh_sketched(
+  int count, int vectors, const weight_group *groups, const uint8_t *codes, size_t size, size_t d, float *outputs) {
+  ints sums[HYPNOS_ATTEND_QUERIES][VALUE_VECTORS] = {};
+  for (size_t step = 0; step < TILES_ROUNDED * TILE_STEPS; step++)
+    for (int v = 0; v < vectors; v++) {
+      ints low, high;
+      split_codes(codes + (step * size + d + 16 * (size_t)v) * 4, &low, &high);
+      for (int q = 0; q < count; q++) {
+        const int32_t *words = groups[q].words + 2 * step;
+        sums[q][v] = add_bytes(add_bytes(sums[q][v], low, words[0] - (ints){}), high, words[1] - (ints){});
+      }
+    }
+  for (int q = 0; q < count; q++)
+    for (int v = 0; v < vectors; v++) {
+      floats sum = __builtin_convertvector(widen_bytes(sums[q][v]), floats) + splat(groups[q].offset);
+      float *output = outputs + (size_t)q * size + d + 16 * (size_t)v;
+      store(output, fused(sum, splat(groups[q].scale), load(output)));
+    }
+}
+
+ALWAYS_INLINE void weigh_sketch_as(
+  int count, const float *weights, size_t size, const void *sketched, const void *next, float *outputs) {
+  sketch_parts parts = parts_of(sketched, size), ahead = parts_of(next ? next : sketched, size);
+  size_t blocks = size / HYPNOS_VALUE_BLOCK, group_bytes = TILES_ROUNDED * HYPNOS_TILE * size / 2;
+  memset(outputs, 0, (size_t)count * size * sizeof(float));
+  fetch_bytes(ahead.value_scales, 2 * HYPNOS_CHUNK * blocks);
+  for (size_t t = 0; t < HYPNOS_CHUNK / HYPNOS_TILE; t += TILES_ROUNDED) {
+    const uint8_t *codes = parts.values + t / TILES_ROUNDED * group_bytes;
+    fetch_bytes(ahead.values + t / TILES_ROUNDED * group_bytes, group_bytes);
+    for (size_t b = 0; b < blocks; b++) {
+      weight_group groups[HYPNOS_ATTEND_QUERIES];
+      for (int q = 0; q < count; q++)
+        groups[q].offset = round_to_words(
+          weights + q * HYPNOS_CHUNK + t * HYPNOS_TILE, parts.value_scales + (t * blocks + b) * HYPNOS_TILE,
+          blocks * HYPNOS_TILE, groups[q].words, &groups[q].scale);
+      size_t d = b * HYPNOS_VALUE_BLOCK, end = d + HYPNOS_VALUE_BLOCK;
+      _Pragma("clang loop unroll(full)") for (int together = VALUE_VECTORS; together > 0; together /= 2)
+        for (; together <= vectors_together(count) && d + 16 * (size_t)together <= end; d += 16 * (size_t)together)
+          weigh_sketched(count, together, groups, codes, size, d, outputs);
+    }
+  }
+}
+
+// Calls `function` for all queries, or for one half after the other where there are more than registers for their sums,
+// with a constant number of them; the other arguments are for those from query `before` on.
+#define FOR_QUERIES(query_count, function, ...) \
+  for (size_t before = 0, most = query_count <= ATTEND_SUMS ? query_count : (query_count + 1) / 2; \
+       before < query_count; before += most) \
+    switch (most < query_count - before ? most : query_count - before) { \
+      case 1: function(1, __VA_ARGS__); break; \
+      case 2: function(2, __VA_ARGS__); break; \
+      case 3: function(3, __VA_ARGS__); break; \
+      case 4: function(4, __VA_ARGS__); break; \
+      case 5: function(5, __VA_ARGS__); break; \
+      case 6: function(6, __VA_ARGS__); break; \
+      case 7: function(7, __VA_ARGS__); break; \
+      case 8: function(8, __VA_ARGS__); break; \
+      default: break; \
+    }
+
+static void score_sketch(
+  const float *queries, size_t query_count, size_t size, const void *sketched, const void *next, float *weights,
+  float *maxima, float *sums) {
+  FOR_QUERIES(
+    query_count, score_sketch_as, queries + before * size, size, sketched, next, weights + before * HYPNOS_CHUNK,
+    maxima + before, sums + before)
+}
+
+// Which queries have a weight above their bound in each tile, a bit for each; these weights become zero, and the sum is
+// that of the others.
+ALWAYS_INLINE void set_apart(float *weights, int bit, float bound, uint8_t *tiles, float *sum) {
+  floats most = {}, total = {};
+  for (size_t i = 0; i < HYPNOS_CHUNK; i += 16) most = __builtin_elementwise_max(most, load(weights + i));
+  if (!(__builtin_reduce_max(most) > bound)) return;
+  for (size_t t = 0; t < HYPNOS_CHUNK / HYPNOS_TILE; t++) {
+    floats weight = load(weights + t * HYPNOS_TILE);
+    if (__builtin_reduce_max(weight) > bound) {
+      tiles[t] |= (uint8_t)(1 << bit);
+      store(weights + t * HYPNOS_TILE, (floats){});
+    } else {
+      total += weight;
+    }
+  }
+  *sum = add_lanes(total);
+}
+
+static void attend_sketched(
+  int cache, const float *queries, size_t query_count, size_t size, const void *keys, const void *values,
+  const void *sketched, const void *next, const float *bounds, float *weights, float *maxima, float *sums,
+  float *outputs, float *scratch) {
+  size_t key_bytes = hypnos_key_tile_bytes(cache, size), value_bytes = hypnos_value_tile_bytes(cache, size);
+  uint8_t apart[HYPNOS_CHUNK / HYPNOS_TILE] = {0};
+  for (size_t q = 0; q < query_count; q++)
+    set_apart(weights + q * HYPNOS_CHUNK, (int)q, bounds[q], apart, sums + q);
+  for (size_t t = 0; t < HYPNOS_CHUNK / HYPNOS_TILE; t++)
+    if (apart[t]) fetch_bytes((const uint8_t *)keys + t * key_bytes, key_bytes);
+  FOR_QUERIES(
+    query_count, weigh_sketch_as, weights + before * HYPNOS_CHUNK, size, sketched, next, outputs + before * size)
+  float *tile_outputs = scratch + HYPNOS_ATTEND_QUERIES * HYPNOS_CHUNK;
+  for (size_t t = 0; t < HYPNOS_CHUNK / HYPNOS_TILE; t++) {
+    if (!apart[t]) continue;
+    int32_t firsts[HYPNOS_ATTEND_QUERIES] = {0}, lasts[HYPNOS_ATTEND_QUERIES];
+    float tile_maxima[HYPNOS_ATTEND_QUERIES], tile_sums[HYPNOS_ATTEND_QUERIES];
+    for (size_t q = 0; q < query_count; q++) lasts[q] = apart[t] >> q & 1 ? HYPNOS_TILE : 0;
+    attend(
+      cache, queries, query_count, size, (const uint8_t *)keys + t * key_bytes,
+      (const uint8_t *)values + t * value_bytes, firsts, lasts, tile_maxima, tile_sums, tile_outputs, scratch, NULL);
+    for (size_t q = 0; q < query_count; q++)
+      if (apart[t] >> q & 1)
+        merge(maxima + q, sums + q, outputs + q * size, tile_maxima[q], tile_sums[q], tile_outputs + q * size, size);
+  }
+}
+
+#endif

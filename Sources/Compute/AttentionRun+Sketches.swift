@@ -1,0 +1,77 @@
+// Attention over a long past in two passes: first the scores of every chunk, by its sketch where it has one, from which
+// is known what all weights come to; then the values, with the keys and values themselves of those tiles that hold a
+// share of it that matters. What a query reads depends on nothing but its own past.
+import CKernels
+import Glibc
+
+extension AttentionRun {
+  /// All of one item whose chunks have sketches, its chunks one after the other.
+  func attendBySketches(
+    _ item: AttentionItem, queries: UnsafePointer<Float>, scratch: UnsafeMutablePointer<Float>,
+    partials: UnsafeMutablePointer<Float>
+  ) {
+    let (chunks, width) = (item.tile.chunks, partialWidth)
+    for chunk in chunks {
+      let next = chunk + 1 < chunks.upperBound ? (item, chunk + 1) : nil
+      score(item, chunk: chunk, queries: queries, next: next, scores: scratch, into: partials + chunk * width)
+    }
+    setBounds(item) { partials + $0 * width }
+    for chunk in 0..<item.tile.sketchedChunks {
+      let next = chunk + 1 < item.tile.sketchedChunks ? (item, chunk + 1) : nil
+      weigh(item, chunk: chunk, queries: queries, next: next, scratch: scratch, into: partials + chunk * width)
+    }
+    begin(item, scratch: scratch)
+    for chunk in chunks { merge(partials + chunk * width, of: item, scratch: scratch) }
+    finish(item, scratch: scratch)
+  }
+
+  /// The first pass over a chunk: its weights by its sketch, or all of its partial result where it has none. `next` is
+  /// what the thread does afterwards.
+  func score(
+    _ item: AttentionItem, chunk: Int, queries: UnsafePointer<Float>, next: (item: AttentionItem, chunk: Int)?,
+    scores: UnsafeMutablePointer<Float>, into partial: UnsafeMutablePointer<Float>
+  ) {
+    guard let sketch = sketch(of: item, chunk: chunk) else {
+      let part = next.flatMap { sketch(of: $0.item, chunk: $0.chunk) == nil ? self.part(of: $0.item, chunk: $0.chunk) : nil }
+      return attend(item, chunk: chunk, queries: queries, next: part, scores: scores, into: partial)
+    }
+    let maxima = partial + most * size
+    table.pointee.score_sketch(
+      queries, item.tile.count, size, sketch, next.flatMap { self.sketch(of: $0.item, chunk: $0.chunk) },
+      partial + resultWidth + most, maxima, maxima + most)
+  }
+
+  /// Between the passes: which weight of each sketched chunk is a share of all weights that matters. `partial` gives the
+  /// place of a chunk's partial result.
+  func setBounds(_ item: AttentionItem, partial: (_ chunk: Int) -> UnsafeMutablePointer<Float>) {
+    let results = item.tile.chunks.map { partial($0) + most * size }
+    for query in 0..<item.tile.count {
+      let maximum = results.reduce(-Float.infinity) { max($0, $1[query]) }
+      let factors = results.map { exp($0[query] - maximum) }
+      let sum = zip(results, factors).reduce(Float(0)) { $0 + $1.0[most + query] * $1.1 }
+      for chunk in 0..<item.tile.sketchedChunks {
+        (partial(chunk) + resultWidth)[query] = KeyValueSketch.share * sum / factors[chunk]
+      }
+    }
+  }
+
+  /// The second pass over a chunk that has a sketch: its partial result.
+  func weigh(
+    _ item: AttentionItem, chunk: Int, queries: UnsafePointer<Float>, next: (item: AttentionItem, chunk: Int)?,
+    scratch: UnsafeMutablePointer<Float>, into partial: UnsafeMutablePointer<Float>
+  ) {
+    guard let sketch = sketch(of: item, chunk: chunk) else { return }
+    let maxima = partial + most * size
+    let (keys, values) = start(of: item, chunk: chunk)
+    table.pointee.attend_sketched(
+      plan.format.number, queries, item.tile.count, size, keys, values, sketch,
+      next.flatMap { self.sketch(of: $0.item, chunk: $0.chunk) }, partial + resultWidth, partial + resultWidth + most,
+      maxima, maxima + most, partial, scratch)
+  }
+
+  /// The sketch that an item reads of chunk `chunk`.
+  private func sketch(of item: AttentionItem, chunk: Int) -> UnsafeRawPointer? {
+    guard chunk < item.tile.sketchedChunks else { return nil }
+    return plan.sketches[item.tile.place(of: chunk)].map { UnsafeRawPointer($0.head(item.head, layer: layer)) }
+  }
+}

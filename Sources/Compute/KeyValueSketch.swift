@@ -1,0 +1,88 @@
+// A full chunk of the KV cache once more, in 4 bits: what a generated token reads of a long past, beside those keys and
+// values that matter to it. Made from the chunk when it is first wanted, and gone with it.
+import CKernels
+import Glibc
+
+/// The sketch of a chunk: head after head of layer after layer, as the kernels lay them out.
+final class KeyValueSketch {
+  /// Positions from which a past is worth a sketch: four chunks. Reading fewer takes hardly any time beside the weights.
+  static let leastPositions = 4 * KeyValueStore.chunkLength
+  /// The share of all weights above which a position's tile is read from the cache itself. At 2^-9 what is left of the
+  /// rounding changes less than a cache of 8 bits does (docs/PERFORMANCE.md).
+  static let share: Float = 1.0 / 512
+
+  let address: SketchAddress
+  private let byteCount: Int
+
+  /// Whether heads of `headSize` values can have sketches.
+  static func exists(headSize: Int) -> Bool { hypnos_has_sketch(headSize) != 0 }
+
+  /// Bytes of the sketch of one position of one head.
+  static func positionBytes(headSize: Int) -> Int { hypnos_sketch_bytes(headSize) / KeyValueStore.chunkLength }
+
+  /// Room for a sketch; nil when the system refuses it. Its pages take memory as they are written.
+  init?(layers: Int, heads: Int, headSize: Int) {
+    let headBytes = hypnos_sketch_bytes(headSize)
+    byteCount = layers * heads * headBytes
+    let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+    guard let memory = mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0), memory != MAP_FAILED else {
+      return nil
+    }
+    madvise(memory, byteCount, MADV_HUGEPAGE)
+    address = SketchAddress(base: memory, layers: layers, heads: heads, headBytes: headBytes)
+  }
+
+  deinit { munmap(address.base, byteCount) }
+}
+
+/// Where a sketch lies: numbers only, like a chunk's address.
+struct SketchAddress {
+  fileprivate let base: UnsafeMutableRawPointer
+  fileprivate let layers: Int
+  fileprivate let heads: Int
+  fileprivate let headBytes: Int
+
+  /// The sketch of one head.
+  func head(_ head: Int, layer: Int) -> UnsafeMutableRawPointer {
+    precondition(layer >= 0 && layer < layers && head >= 0 && head < heads, "a head of the sketch")
+    return base + (layer * heads + head) * headBytes
+  }
+}
+
+extension CachePosition {
+  /// How many of its sequence's first chunks it reads by their sketches: all that lie before its own, where there are
+  /// enough of them.
+  var sketchedChunks: Int {
+    guard isGenerated, position >= KeyValueSketch.leastPositions, KeyValueSketch.exists(headSize: store.headSize) else {
+      return 0
+    }
+    return position / KeyValueStore.chunkLength
+  }
+}
+
+extension ComputeEngine {
+  /// Makes the sketches that rows at `positions` will read in `layers` and that do not exist yet; false when the system
+  /// refuses the memory. Everything before the rows is in their caches.
+  public func sketchPasts(of positions: [CachePosition], layers: [Int]) -> Bool {
+    for place in positions {
+      let missing = (0..<place.sketchedChunks).filter { place.store.sketch(chunk: $0) == nil }
+      guard !missing.isEmpty else { continue }
+      var sketches: [(chunk: ChunkAddress, sketch: SketchAddress)] = []
+      for chunk in missing {
+        guard let sketch = place.store.addSketch(chunk: chunk) else { return false }
+        sketches.append((place.store.address(chunk: chunk), sketch.address))
+      }
+      let (number, size, heads) = (place.store.format.number, place.store.headSize, place.store.heads)
+      pool.run(sketches.count * layers.count) { item, _ in
+        let (chunk, sketch) = sketches[item / layers.count]
+        let layer = layers[item % layers.count]
+        for head in 0..<heads {
+          kernels.table.pointee.sketch(
+            number, size, chunk.keys(layer: layer, head: head), chunk.values(layer: layer, head: head),
+            sketch.head(head, layer: layer))
+        }
+      }
+    }
+    return true
+  }
+}
