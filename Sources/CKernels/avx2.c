@@ -36,7 +36,10 @@ ALWAYS_INLINE ints add_bytes(ints sums, ints codes, ints values) {
   memcpy(s, &sums, sizeof s);
   memcpy(x, &codes, sizeof x);
   memcpy(y, &values, sizeof y);
-  for (int i = 0; i < 2; i++) s[i] = _mm256_add_epi16(s[i], _mm256_maddubs_epi16(x[i], y[i]));
+  for (int i = 0; i < 2; i++) {
+    s[i] = _mm256_add_epi16(s[i], _mm256_maddubs_epi16(x[i], y[i]));
+    __asm__ volatile("" : "+x"(s[i]));
+  }
   memcpy(&sums, s, sizeof s);
   return sums;
 }

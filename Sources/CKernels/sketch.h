@@ -144,22 +144,25 @@ ALWAYS_INLINE void round_query_block(const float *values, query_block *to) {
   to->offset = -7.5f * (float)__builtin_reduce_add(codes[0] + codes[1]);
 }
 
-// Four bytes of codes a lane as two vectors of bytes: the low halves and the high ones.
-ALWAYS_INLINE void split_codes(const uint8_t *p, ints *low, ints *high) {
-  ints loaded = *(const ints *)p;
+// Four bytes of codes a lane as two vectors of bytes: the low halves and the high ones. What lies as far behind `ahead`
+// is fetched meanwhile.
+ALWAYS_INLINE void split_codes(const uint8_t *p, size_t offset, const uint8_t *ahead, ints *low, ints *high) {
+  __builtin_prefetch(ahead + offset, 0, 2);
+  ints loaded = *(const ints *)(p + offset);
   *low = loaded & 0x0f0f0f0f;
   *high = loaded >> 4 & 0x0f0f0f0f;
 }
 
 // The scores of `count` queries against a tile of sixteen keys.
 ALWAYS_INLINE void score_sketched_tile(
-  int count, const query_block *queries, size_t blocks, const uint8_t *codes, const uint16_t *scales, float *scores) {
+  int count, const query_block *queries, size_t blocks, const uint8_t *codes, const uint8_t *ahead,
+  const uint16_t *scales, float *scores) {
   floats sums[HYPNOS_ATTEND_QUERIES] = {};
   for (size_t b = 0; b < blocks; b++) {
     ints parts[HYPNOS_ATTEND_QUERIES] = {};
     for (size_t step = 0; step < KEY_STEPS; step++) {
       ints low, high;
-      split_codes(codes + (b * KEY_STEPS + step) * 64, &low, &high);
+      split_codes(codes, (b * KEY_STEPS + step) * 64, ahead, &low, &high);
       for (int q = 0; q < count; q++) {
         const int32_t *words = queries[(size_t)q * blocks + b].words + 2 * step;
         parts[q] = add_bytes(add_bytes(parts[q], low, words[0] - (ints){}), high, words[1] - (ints){});
@@ -190,10 +193,10 @@ ALWAYS_INLINE void score_sketch_as(
   sketch_parts parts = parts_of(sketched, size), ahead = parts_of(next ? next : sketched, size);
   for (size_t t = 0; t < tiles; t++) {
     size_t scales = t * HYPNOS_TILE * blocks;
-    fetch_bytes(ahead.keys + t * bytes, bytes);
     fetch_bytes(ahead.key_scales + scales, 2 * HYPNOS_TILE * blocks);
     score_sketched_tile(
-      count, rounded, blocks, parts.keys + t * bytes, parts.key_scales + scales, weights + t * HYPNOS_TILE);
+      count, rounded, blocks, parts.keys + t * bytes, ahead.keys + t * bytes, parts.key_scales + scales,
+      weights + t * HYPNOS_TILE);
   }
   for (int q = 0; q < count; q++) soften(weights + q * HYPNOS_CHUNK, tiles, 0, HYPNOS_CHUNK, maxima + q, sums + q);
 }
@@ -229,12 +232,13 @@ typedef struct {
 
 // Adds the weighted sums of `vectors` times sixteen dimensions of a group of tiles' values to the outputs.
 ALWAYS_INLINE void weigh_sketched(
-  int count, int vectors, const weight_group *groups, const uint8_t *codes, size_t size, size_t d, float *outputs) {
+  int count, int vectors, const weight_group *groups, const uint8_t *codes, const uint8_t *ahead, size_t size, size_t d,
+  float *outputs) {
   ints sums[HYPNOS_ATTEND_QUERIES][VALUE_VECTORS] = {};
   for (size_t step = 0; step < TILES_ROUNDED * TILE_STEPS; step++)
     for (int v = 0; v < vectors; v++) {
       ints low, high;
-      split_codes(codes + (step * size + d + 16 * (size_t)v) * 4, &low, &high);
+      split_codes(codes, (step * size + d + 16 * (size_t)v) * 4, ahead, &low, &high);
       for (int q = 0; q < count; q++) {
         const int32_t *words = groups[q].words + 2 * step;
         sums[q][v] = add_bytes(add_bytes(sums[q][v], low, words[0] - (ints){}), high, words[1] - (ints){});
@@ -255,8 +259,7 @@ ALWAYS_INLINE void weigh_sketch_as(
   memset(outputs, 0, (size_t)count * size * sizeof(float));
   fetch_bytes(ahead.value_scales, 2 * HYPNOS_CHUNK * blocks);
   for (size_t t = 0; t < HYPNOS_CHUNK / HYPNOS_TILE; t += TILES_ROUNDED) {
-    const uint8_t *codes = parts.values + t / TILES_ROUNDED * group_bytes;
-    fetch_bytes(ahead.values + t / TILES_ROUNDED * group_bytes, group_bytes);
+    size_t start = t / TILES_ROUNDED * group_bytes;
     for (size_t b = 0; b < blocks; b++) {
       weight_group groups[HYPNOS_ATTEND_QUERIES];
       for (int q = 0; q < count; q++)
@@ -266,7 +269,7 @@ ALWAYS_INLINE void weigh_sketch_as(
       size_t d = b * HYPNOS_VALUE_BLOCK, end = d + HYPNOS_VALUE_BLOCK;
       _Pragma("clang loop unroll(full)") for (int together = VALUE_VECTORS; together > 0; together /= 2)
         for (; together <= vectors_together(count) && d + 16 * (size_t)together <= end; d += 16 * (size_t)together)
-          weigh_sketched(count, together, groups, codes, size, d, outputs);
+          weigh_sketched(count, together, groups, parts.values + start, ahead.values + start, size, d, outputs);
     }
   }
 }
@@ -296,49 +299,113 @@ static void score_sketch(
     maxima + before, sums + before)
 }
 
-// Which queries have a weight above their bound in each tile, a bit for each; these weights become zero, and the sum is
-// that of the others.
-ALWAYS_INLINE void set_apart(float *weights, int bit, float bound, uint8_t *tiles, float *sum) {
+// The positions of a chunk that a query reads from the cache itself.
+typedef struct {
+  size_t count;
+  uint8_t positions[HYPNOS_CHUNK];
+} exact_positions;
+
+// Finds the weights above `bound`: they become zero, and the sum is that of the others.
+ALWAYS_INLINE void set_apart(float *weights, float bound, exact_positions *exact, float *sum) {
+  exact->count = 0;
   floats most = {}, total = {};
   for (size_t i = 0; i < HYPNOS_CHUNK; i += 16) most = __builtin_elementwise_max(most, load(weights + i));
   if (!(__builtin_reduce_max(most) > bound)) return;
-  for (size_t t = 0; t < HYPNOS_CHUNK / HYPNOS_TILE; t++) {
-    floats weight = load(weights + t * HYPNOS_TILE);
-    if (__builtin_reduce_max(weight) > bound) {
-      tiles[t] |= (uint8_t)(1 << bit);
-      store(weights + t * HYPNOS_TILE, (floats){});
-    } else {
-      total += weight;
+  for (size_t i = 0; i < HYPNOS_CHUNK; i += 16) {
+    floats weight = load(weights + i);
+    ints above = weight > splat(bound);
+    if (__builtin_reduce_min(above) < 0) {
+      for (size_t lane = 0; lane < 16; lane++)
+        if (above[lane]) exact->positions[exact->count++] = (uint8_t)(i + lane);
+      weight = choose(above, (floats){}, weight);
+      store(weights + i, weight);
     }
+    total += weight;
   }
   *sum = add_lanes(total);
+}
+
+// Fetches what of the cache the positions of `exact` need.
+ALWAYS_INLINE void fetch_exact(
+  int cache, size_t size, const uint8_t *keys, const uint8_t *values, const exact_positions *exact) {
+  size_t key_bytes = hypnos_key_tile_bytes(cache, size), value_bytes = hypnos_value_tile_bytes(cache, size);
+  for (size_t i = 0; i < exact->count; i++) {
+    size_t position = exact->positions[i], tile = position / HYPNOS_TILE, place = position % HYPNOS_TILE;
+    if (i == 0 || exact->positions[i - 1] / HYPNOS_TILE != tile) fetch_bytes(keys + tile * key_bytes, key_bytes);
+    size_t row = cache == HYPNOS_CACHE_F16 ? place * size : place / 2 * size;
+    fetch_bytes(values + tile * value_bytes + 2 * row, 2 * size);
+  }
+}
+
+// The scores of a tile's keys against a query, which with 8 bits is spread as they are.
+ALWAYS_INLINE floats score_exactly(int cache, const float *query, size_t size, const uint8_t *tile) {
+  floats sums[4] = {};
+  for (size_t d = 0; d < size; d += 4)
+    for (size_t i = 0; i < 4; i++) sums[i] = fused(splat(query[d + i]), key_lanes(cache, tile, size, d + i), sums[i]);
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+// Merges into a query's result what the positions of `exact` give, read from the cache itself.
+ALWAYS_INLINE void attend_exactly(
+  int cache, const float *query, size_t size, const uint8_t *keys, const uint8_t *values, const exact_positions *exact,
+  float *maximum, float *sum, float *output) {
+  float spread_query[HYPNOS_SKETCH_MOST], scores[HYPNOS_CHUNK], outputs[HYPNOS_SKETCH_MOST], exact_maximum, exact_sum;
+  memset(outputs, 0, size * sizeof(float));
+  if (cache == HYPNOS_CACHE_Q8) {
+    for (size_t d = 0; d < size; d += HYPNOS_KEY_BLOCK) {
+      floats block[2] = {load(query + d), load(query + d + 16)};
+      spread(block, block + 1, QUERY_FACTOR);
+      for (int v = 0; v < 2; v++) store(spread_query + d + 16 * v, block[v]);
+    }
+    query = spread_query;
+  }
+  size_t filled = (exact->count + 15) / 16 * 16;
+  floats tile_scores = {};
+  for (size_t i = 0, scored = HYPNOS_CHUNK; i < exact->count; i++) {
+    size_t tile = exact->positions[i] / HYPNOS_TILE;
+    if (tile != scored)
+      tile_scores = score_exactly(cache, query, size, keys + (scored = tile) * hypnos_key_tile_bytes(cache, size));
+    scores[i] = tile_scores[exact->positions[i] % HYPNOS_TILE];
+  }
+  memset(scores + exact->count, 0, (filled - exact->count) * sizeof(float));
+  soften(scores, filled / 16, 0, (int32_t)exact->count, &exact_maximum, &exact_sum);
+  for (size_t i = 0; i < exact->count; i++) {
+    size_t tile = exact->positions[i] / HYPNOS_TILE, place = exact->positions[i] % HYPNOS_TILE;
+    const uint8_t *rows = values + tile * hypnos_value_tile_bytes(cache, size);
+    for (size_t d = 0; d < size; d += 16)
+      store(outputs + d, fused(splat(scores[i]), value_lanes(cache, rows, size, place, d), load(outputs + d)));
+  }
+  merge(maximum, sum, output, exact_maximum, exact_sum, outputs, size);
+}
+
+ALWAYS_INLINE void attend_sketched_as(
+  int cache, const float *queries, size_t query_count, size_t size, const uint8_t *keys, const uint8_t *values,
+  const void *sketched, const void *next, const float *bounds, float *weights, float *maxima, float *sums,
+  float *outputs) {
+  exact_positions exact[HYPNOS_ATTEND_QUERIES];
+  for (size_t q = 0; q < query_count; q++) {
+    set_apart(weights + q * HYPNOS_CHUNK, bounds[q], exact + q, sums + q);
+    fetch_exact(cache, size, keys, values, exact + q);
+  }
+  FOR_QUERIES(
+    query_count, weigh_sketch_as, weights + before * HYPNOS_CHUNK, size, sketched, next, outputs + before * size)
+  for (size_t q = 0; q < query_count; q++)
+    if (exact[q].count > 0)
+      attend_exactly(
+        cache, queries + q * size, size, keys, values, exact + q, maxima + q, sums + q, outputs + q * size);
 }
 
 static void attend_sketched(
   int cache, const float *queries, size_t query_count, size_t size, const void *keys, const void *values,
   const void *sketched, const void *next, const float *bounds, float *weights, float *maxima, float *sums,
-  float *outputs, float *scratch) {
-  size_t key_bytes = hypnos_key_tile_bytes(cache, size), value_bytes = hypnos_value_tile_bytes(cache, size);
-  uint8_t apart[HYPNOS_CHUNK / HYPNOS_TILE] = {0};
-  for (size_t q = 0; q < query_count; q++)
-    set_apart(weights + q * HYPNOS_CHUNK, (int)q, bounds[q], apart, sums + q);
-  for (size_t t = 0; t < HYPNOS_CHUNK / HYPNOS_TILE; t++)
-    if (apart[t]) fetch_bytes((const uint8_t *)keys + t * key_bytes, key_bytes);
-  FOR_QUERIES(
-    query_count, weigh_sketch_as, weights + before * HYPNOS_CHUNK, size, sketched, next, outputs + before * size)
-  float *tile_outputs = scratch + HYPNOS_ATTEND_QUERIES * HYPNOS_CHUNK;
-  for (size_t t = 0; t < HYPNOS_CHUNK / HYPNOS_TILE; t++) {
-    if (!apart[t]) continue;
-    int32_t firsts[HYPNOS_ATTEND_QUERIES] = {0}, lasts[HYPNOS_ATTEND_QUERIES];
-    float tile_maxima[HYPNOS_ATTEND_QUERIES], tile_sums[HYPNOS_ATTEND_QUERIES];
-    for (size_t q = 0; q < query_count; q++) lasts[q] = apart[t] >> q & 1 ? HYPNOS_TILE : 0;
-    attend(
-      cache, queries, query_count, size, (const uint8_t *)keys + t * key_bytes,
-      (const uint8_t *)values + t * value_bytes, firsts, lasts, tile_maxima, tile_sums, tile_outputs, scratch, NULL);
-    for (size_t q = 0; q < query_count; q++)
-      if (apart[t] >> q & 1)
-        merge(maxima + q, sums + q, outputs + q * size, tile_maxima[q], tile_sums[q], tile_outputs + q * size, size);
-  }
+  float *outputs) {
+  if (cache == HYPNOS_CACHE_F16)
+    attend_sketched_as(
+      HYPNOS_CACHE_F16, queries, query_count, size, keys, values, sketched, next, bounds, weights, maxima, sums,
+      outputs);
+  else
+    attend_sketched_as(
+      HYPNOS_CACHE_Q8, queries, query_count, size, keys, values, sketched, next, bounds, weights, maxima, sums, outputs);
 }
 
 #endif

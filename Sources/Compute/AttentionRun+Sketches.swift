@@ -18,7 +18,7 @@ extension AttentionRun {
     setBounds(item) { partials + $0 * width }
     for chunk in 0..<item.tile.sketchedChunks {
       let next = chunk + 1 < item.tile.sketchedChunks ? (item, chunk + 1) : nil
-      weigh(item, chunk: chunk, queries: queries, next: next, scratch: scratch, into: partials + chunk * width)
+      weigh(item, chunk: chunk, queries: queries, next: next, into: partials + chunk * width)
     }
     begin(item, scratch: scratch)
     for chunk in chunks { merge(partials + chunk * width, of: item, scratch: scratch) }
@@ -32,8 +32,10 @@ extension AttentionRun {
     scores: UnsafeMutablePointer<Float>, into partial: UnsafeMutablePointer<Float>
   ) {
     guard let sketch = sketch(of: item, chunk: chunk) else {
-      let part = next.flatMap { sketch(of: $0.item, chunk: $0.chunk) == nil ? self.part(of: $0.item, chunk: $0.chunk) : nil }
-      return attend(item, chunk: chunk, queries: queries, next: part, scores: scores, into: partial)
+      let following = next.flatMap { next in
+        sketch(of: next.item, chunk: next.chunk) == nil ? part(of: next.item, chunk: next.chunk) : nil
+      }
+      return attend(item, chunk: chunk, queries: queries, next: following, scores: scores, into: partial)
     }
     let maxima = partial + most * size
     table.pointee.score_sketch(
@@ -58,7 +60,7 @@ extension AttentionRun {
   /// The second pass over a chunk that has a sketch: its partial result.
   func weigh(
     _ item: AttentionItem, chunk: Int, queries: UnsafePointer<Float>, next: (item: AttentionItem, chunk: Int)?,
-    scratch: UnsafeMutablePointer<Float>, into partial: UnsafeMutablePointer<Float>
+    into partial: UnsafeMutablePointer<Float>
   ) {
     guard let sketch = sketch(of: item, chunk: chunk) else { return }
     let maxima = partial + most * size
@@ -66,7 +68,7 @@ extension AttentionRun {
     table.pointee.attend_sketched(
       plan.format.number, queries, item.tile.count, size, keys, values, sketch,
       next.flatMap { self.sketch(of: $0.item, chunk: $0.chunk) }, partial + resultWidth, partial + resultWidth + most,
-      maxima, maxima + most, partial, scratch)
+      maxima, maxima + most, partial)
   }
 
   /// The sketch that an item reads of chunk `chunk`.

@@ -96,10 +96,10 @@ extension ComputeEngine {
       }
       guard plan.hasSketches else { return }
       for item in (0..<plan.itemCount).map(plan.item) { run.setBounds(item) { partial(item, $0) } }
-      pool.runAhead(pieces.count) { index, next, thread in
+      pool.runAhead(pieces.count) { index, next, _ in
         let (item, chunk) = pieces.piece(index)
         run.weigh(
-          plan.item(item), chunk: chunk, queries: queries[item], next: next.map(piece), scratch: scratch.row(thread),
+          plan.item(item), chunk: chunk, queries: queries[item], next: next.map(piece),
           into: partials.row(firstPartial + index))
       }
     }

@@ -9,7 +9,7 @@ final class KeyValueSketch {
   static let leastPositions = 4 * KeyValueStore.chunkLength
   /// The share of all weights above which a position's tile is read from the cache itself. At 2^-9 what is left of the
   /// rounding changes less than a cache of 8 bits does (docs/PERFORMANCE.md).
-  static let share: Float = 1.0 / 512
+  static let share: Float = getenv("HS").flatMap { Float(String(cString: $0)) } ?? 1.0 / 512
 
   let address: SketchAddress
   private let byteCount: Int

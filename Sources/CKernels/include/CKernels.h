@@ -196,13 +196,12 @@ typedef struct {
   void (*score_sketch)(
     const float *queries, size_t query_count, size_t size, const void *sketch, const void *next, float *weights,
     float *maxima, float *sums);
-  // What `attend` gives, from those weights, which it changes, and the values of the sketch; tiles of sixteen with a
-  // weight above the query's bound are read from the cache itself. scratch: as much as that of `attend` and
-  // HYPNOS_ATTEND_QUERIES * size floats more.
+  // What `attend` gives, from those weights, which it changes, and the values of the sketch; where a weight is above the
+  // query's bound, key and value are read from the cache itself.
   void (*attend_sketched)(
     int cache, const float *queries, size_t query_count, size_t size, const void *keys, const void *values,
     const void *sketch, const void *next, const float *bounds, float *weights, float *maxima, float *sums,
-    float *outputs, float *scratch);
+    float *outputs);
   // Merges a chunk's partial result into what earlier chunks gave.
   void (*merge)(
     float *maximum, float *sum, float *output, float chunk_maximum, float chunk_sum, const float *chunk_output,
