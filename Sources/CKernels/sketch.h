@@ -15,12 +15,15 @@ enum { QUERY_PEAK = 127, WEIGHT_PEAK = 63, KEY_STEPS = HYPNOS_KEY_BLOCK / 8, TIL
 typedef struct {
   uint8_t *keys, *values;
   uint16_t *key_scales, *value_scales;
+  float *key_means, *value_means, *coarsest;
 } sketch_parts;
 
 ALWAYS_INLINE sketch_parts parts_of(const void *sketch, size_t size) {
   uint8_t *keys = (uint8_t *)sketch, *values = keys + HYPNOS_CHUNK * size / 2;
   uint16_t *key_scales = (uint16_t *)(values + HYPNOS_CHUNK * size / 2);
-  return (sketch_parts){keys, values, key_scales, key_scales + HYPNOS_CHUNK * size / HYPNOS_KEY_BLOCK};
+  uint16_t *value_scales = key_scales + HYPNOS_CHUNK * size / HYPNOS_KEY_BLOCK;
+  float *means = (float *)(value_scales + HYPNOS_CHUNK * size / HYPNOS_VALUE_BLOCK);
+  return (sketch_parts){keys, values, key_scales, value_scales, means, means + size, means + 2 * size};
 }
 
 // Codes of sixteen lanes whose values are at most 7.5 times their scales, of which `inverses` are the reciprocals.
@@ -63,20 +66,39 @@ ALWAYS_INLINE void spread_lanes(floats x[HYPNOS_KEY_BLOCK]) {
   for (int i = 0; i < HYPNOS_KEY_BLOCK; i++) x[i] *= splat(KEY_FACTOR);
 }
 
-ALWAYS_INLINE void sketch_keys(int cache, size_t size, const uint8_t *tile, uint8_t *codes, uint16_t *scales) {
-  for (size_t block = 0; block < size / HYPNOS_KEY_BLOCK; block++) {
-    floats x[HYPNOS_KEY_BLOCK];
-    for (size_t i = 0; i < HYPNOS_KEY_BLOCK; i++) x[i] = key_lanes(cache, tile, size, block * HYPNOS_KEY_BLOCK + i);
-    if (cache == HYPNOS_CACHE_F16) spread_lanes(x);
+// A block of sixteen keys' dimensions, spread.
+ALWAYS_INLINE void load_key_block(int cache, const uint8_t *tile, size_t size, size_t block, floats x[HYPNOS_KEY_BLOCK]) {
+  for (size_t i = 0; i < HYPNOS_KEY_BLOCK; i++) x[i] = key_lanes(cache, tile, size, block * HYPNOS_KEY_BLOCK + i);
+  if (cache == HYPNOS_CACHE_F16) spread_lanes(x);
+}
+
+// The keys less their mean over the chunk, which many models' keys have in common: half the rounding error.
+ALWAYS_INLINE void sketch_key_block(int cache, size_t size, const uint8_t *keys, size_t block, sketch_parts to) {
+  size_t tiles = HYPNOS_CHUNK / HYPNOS_TILE, tile_bytes = hypnos_key_tile_bytes(cache, size);
+  floats x[HYPNOS_KEY_BLOCK], sums[HYPNOS_KEY_BLOCK] = {}, coarsest = {};
+  for (size_t t = 0; t < tiles; t++) {
+    load_key_block(cache, keys + t * tile_bytes, size, block, x);
+    for (int i = 0; i < HYPNOS_KEY_BLOCK; i++) sums[i] += x[i];
+  }
+  float *means = to.key_means + block * HYPNOS_KEY_BLOCK;
+  for (int i = 0; i < HYPNOS_KEY_BLOCK; i++) means[i] = add_lanes(sums[i]) / HYPNOS_CHUNK;
+  for (size_t t = 0; t < tiles; t++) {
+    load_key_block(cache, keys + t * tile_bytes, size, block, x);
     ints most = {};
-    for (int i = 0; i < HYPNOS_KEY_BLOCK; i++) most = __builtin_elementwise_max(most, magnitude(x[i]));
-    floats inverses = sketch_scales(most, scales + block * HYPNOS_TILE);
+    for (int i = 0; i < HYPNOS_KEY_BLOCK; i++) {
+      x[i] -= splat(means[i]);
+      most = __builtin_elementwise_max(most, magnitude(x[i]));
+    }
+    uint16_t *scales = to.key_scales + (t * (size / HYPNOS_KEY_BLOCK) + block) * HYPNOS_TILE;
+    floats inverses = sketch_scales(most, scales);
+    coarsest = __builtin_elementwise_max(coarsest, load_halves(scales));
     for (size_t step = 0; step < KEY_STEPS; step++) {
       ints eight[8];
       for (size_t i = 0; i < 8; i++) eight[i] = sketch_codes(x[8 * step + i], inverses);
-      *(ints *)(codes + (block * KEY_STEPS + step) * 64) = pack_codes(eight);
+      *(ints *)(to.keys + t * HYPNOS_TILE * size / 2 + (block * KEY_STEPS + step) * 64) = pack_codes(eight);
     }
   }
+  to.coarsest[block] = __builtin_reduce_max(coarsest);
 }
 
 // Sixteen dimensions from `d` on of the value at `place` of a tile.
@@ -87,35 +109,48 @@ ALWAYS_INLINE floats value_lanes(int cache, const uint8_t *tile, size_t size, si
   return code * splat(half_to_float(cached_scales(tile, size, d / HYPNOS_VALUE_BLOCK)[place]));
 }
 
-ALWAYS_INLINE void sketch_values(int cache, size_t size, const uint8_t *tile, uint8_t *codes, uint16_t *scales) {
-  for (size_t d = 0; d < size; d += HYPNOS_VALUE_BLOCK) {
-    ints most;
-    for (size_t place = 0; place < HYPNOS_TILE; place++) {
-      ints largest = {};
-      for (size_t v = 0; v < VALUE_VECTORS; v++)
-        largest = __builtin_elementwise_max(largest, magnitude(value_lanes(cache, tile, size, place, d + 16 * v)));
-      most[place] = __builtin_reduce_max(largest);
-    }
-    floats inverses = sketch_scales(most, scales + d / HYPNOS_VALUE_BLOCK * HYPNOS_TILE);
-    for (size_t step = 0; step < TILE_STEPS; step++)
-      for (size_t v = 0; v < VALUE_VECTORS; v++) {
-        ints eight[8];
-        for (size_t i = 0; i < 8; i++)
-          eight[i] = sketch_codes(
-            value_lanes(cache, tile, size, 8 * step + i, d + 16 * v), splat(inverses[8 * step + i]));
-        *(ints *)(codes + (step * size + d + 16 * v) * 4) = pack_codes(eight);
-      }
+// A block of a value's dimensions from `d` on, less their means.
+ALWAYS_INLINE void load_value_block(
+  int cache, const uint8_t *tile, size_t size, size_t place, size_t d, const float *means, floats x[VALUE_VECTORS]) {
+  for (size_t v = 0; v < VALUE_VECTORS; v++)
+    x[v] = value_lanes(cache, tile, size, place, d + 16 * v) - load(means + d + 16 * v);
+}
+
+ALWAYS_INLINE void sketch_value_tile(int cache, size_t size, const uint8_t *tile, size_t t, size_t d, sketch_parts to) {
+  floats x[HYPNOS_TILE][VALUE_VECTORS];
+  ints most;
+  for (size_t place = 0; place < HYPNOS_TILE; place++) {
+    load_value_block(cache, tile, size, place, d, to.value_means, x[place]);
+    ints largest = {};
+    for (size_t v = 0; v < VALUE_VECTORS; v++) largest = __builtin_elementwise_max(largest, magnitude(x[place][v]));
+    most[place] = __builtin_reduce_max(largest);
   }
+  floats inverses =
+    sketch_scales(most, to.value_scales + (t * (size / HYPNOS_VALUE_BLOCK) + d / HYPNOS_VALUE_BLOCK) * HYPNOS_TILE);
+  for (size_t step = 0; step < TILE_STEPS; step++)
+    for (size_t v = 0; v < VALUE_VECTORS; v++) {
+      ints eight[8];
+      for (size_t i = 0; i < 8; i++) eight[i] = sketch_codes(x[8 * step + i][v], splat(inverses[8 * step + i]));
+      *(ints *)(to.values + t * HYPNOS_TILE * size / 2 + (step * size + d + 16 * v) * 4) = pack_codes(eight);
+    }
+}
+
+// The values less their mean over the chunk.
+ALWAYS_INLINE void sketch_value_block(int cache, size_t size, const uint8_t *values, size_t d, sketch_parts to) {
+  size_t tile_bytes = hypnos_value_tile_bytes(cache, size);
+  for (size_t v = 0; v < VALUE_VECTORS; v++) {
+    floats sum = {};
+    for (size_t i = 0; i < HYPNOS_CHUNK; i++)
+      sum += value_lanes(cache, values + i / HYPNOS_TILE * tile_bytes, size, i % HYPNOS_TILE, d + 16 * v);
+    store(to.value_means + d + 16 * v, sum * splat(1.0f / HYPNOS_CHUNK));
+  }
+  for (size_t t = 0; t < HYPNOS_CHUNK / HYPNOS_TILE; t++)
+    sketch_value_tile(cache, size, values + t * tile_bytes, t, d, to);
 }
 
 ALWAYS_INLINE void sketch_as(int cache, size_t size, const uint8_t *keys, const uint8_t *values, sketch_parts to) {
-  for (size_t t = 0; t < HYPNOS_CHUNK / HYPNOS_TILE; t++) {
-    const uint8_t *key_tile = keys + t * hypnos_key_tile_bytes(cache, size);
-    const uint8_t *value_tile = values + t * hypnos_value_tile_bytes(cache, size);
-    size_t codes = t * HYPNOS_TILE * size / 2, lanes = t * HYPNOS_TILE * size;
-    sketch_keys(cache, size, key_tile, to.keys + codes, to.key_scales + lanes / HYPNOS_KEY_BLOCK);
-    sketch_values(cache, size, value_tile, to.values + codes, to.value_scales + lanes / HYPNOS_VALUE_BLOCK);
-  }
+  for (size_t block = 0; block < size / HYPNOS_KEY_BLOCK; block++) sketch_key_block(cache, size, keys, block, to);
+  for (size_t d = 0; d < size; d += HYPNOS_VALUE_BLOCK) sketch_value_block(cache, size, values, d, to);
 }
 
 static void sketch(int cache, size_t size, const void *keys, const void *values, void *to) {
@@ -123,25 +158,49 @@ static void sketch(int cache, size_t size, const void *keys, const void *values,
   else sketch_as(HYPNOS_CACHE_Q8, size, keys, values, parts_of(to, size));
 }
 
-// A query's block: 32 codes of 8 bits, four to a word, their scale, and what 7.5 of each key's code comes to.
+// A block of a query, spread: as it is, as codes of 8 bits, four to a word, with their scale, and what 7.5 of each key's
+// code comes to.
 typedef struct {
+  float values[HYPNOS_KEY_BLOCK];
   int32_t words[HYPNOS_KEY_BLOCK / 4];
-  float scale, offset;
+  float scale, offset, square;
+  int32_t unused[5];
 } query_block;
+_Static_assert(sizeof(query_block) == HYPNOS_SKETCH_QUERY_BLOCK, "whole cache lines");
 
-ALWAYS_INLINE void round_query_block(const float *values, query_block *to) {
-  floats block[2] = {load(values), load(values + 16)};
-  spread(block, block + 1, QUERY_FACTOR);
-  float peak = peak_of(__builtin_elementwise_max(magnitude(block[0]), magnitude(block[1])));
-  floats inverse = splat(peak > 0x1p-119f ? QUERY_PEAK / peak : 0.0f);
-  ints codes[2];
-  for (int v = 0; v < 2; v++) {
-    codes[v] = nearest(block[v] * inverse);
-    bytes16 bytes = __builtin_convertvector(codes[v], bytes16);
-    memcpy(to->words + 4 * v, &bytes, sizeof bytes);
+static void sketch_query(const float *query, size_t size, void *rounded) {
+  query_block *to = rounded;
+  for (size_t d = 0; d < size; d += HYPNOS_KEY_BLOCK, to++) {
+    floats block[2] = {load(query + d), load(query + d + 16)};
+    spread(block, block + 1, QUERY_FACTOR);
+    float peak = peak_of(__builtin_elementwise_max(magnitude(block[0]), magnitude(block[1])));
+    floats inverse = splat(peak > 0x1p-119f ? QUERY_PEAK / peak : 0.0f);
+    ints codes[2];
+    for (int v = 0; v < 2; v++) {
+      store(to->values + 16 * v, block[v]);
+      codes[v] = nearest(block[v] * inverse);
+      bytes16 bytes = __builtin_convertvector(codes[v], bytes16);
+      memcpy(to->words + 4 * v, &bytes, sizeof bytes);
+    }
+    to->scale = peak / QUERY_PEAK;
+    to->offset = -7.5f * (float)__builtin_reduce_add(codes[0] + codes[1]);
+    to->square = add_lanes(fused(block[0], block[0], block[1] * block[1]));
   }
-  to->scale = peak / QUERY_PEAK;
-  to->offset = -7.5f * (float)__builtin_reduce_add(codes[0] + codes[1]);
+}
+
+// A query's product with the mean of a chunk's keys.
+ALWAYS_INLINE float multiply_mean(const query_block *query, size_t blocks, const float *means) {
+  floats sum = {};
+  for (size_t i = 0; i < blocks * HYPNOS_KEY_BLOCK; i += 16)
+    sum = fused(load(query[i / HYPNOS_KEY_BLOCK].values + i % HYPNOS_KEY_BLOCK), load(means + i), sum);
+  return add_lanes(sum);
+}
+
+// The standard deviation of a query's scores, at most, that comes of rounding the keys.
+ALWAYS_INLINE float noise_of(const query_block *query, size_t blocks, const float *coarsest) {
+  float variance = 0;
+  for (size_t b = 0; b < blocks; b++) variance += query[b].square * (coarsest[b] * coarsest[b] / 12);
+  return sqrtf(variance);
 }
 
 // Four bytes of codes a lane as two vectors of bytes: the low halves and the high ones. What lies as far behind `ahead`
@@ -153,11 +212,12 @@ ALWAYS_INLINE void split_codes(const uint8_t *p, size_t offset, const uint8_t *a
   *high = loaded >> 4 & 0x0f0f0f0f;
 }
 
-// The scores of `count` queries against a tile of sixteen keys.
+// The scores of `count` queries against a tile of sixteen keys, to which `offsets` are added.
 ALWAYS_INLINE void score_sketched_tile(
   int count, const query_block *queries, size_t blocks, const uint8_t *codes, const uint8_t *ahead,
-  const uint16_t *scales, float *scores) {
-  floats sums[HYPNOS_ATTEND_QUERIES] = {};
+  const uint16_t *scales, const float *offsets, float *scores) {
+  floats sums[HYPNOS_ATTEND_QUERIES];
+  for (int q = 0; q < count; q++) sums[q] = splat(offsets[q]);
   for (size_t b = 0; b < blocks; b++) {
     ints parts[HYPNOS_ATTEND_QUERIES] = {};
     for (size_t step = 0; step < KEY_STEPS; step++) {
@@ -185,17 +245,22 @@ ALWAYS_INLINE void fetch_bytes(const void *p, size_t bytes) {
 }
 
 ALWAYS_INLINE void score_sketch_as(
-  int count, const float *queries, size_t size, const void *sketched, const void *next, float *weights, float *maxima,
-  float *sums) {
+  int count, const query_block *queries, size_t size, const void *sketched, const void *next, float *weights,
+  float *maxima, float *sums, float *noises) {
   size_t blocks = size / HYPNOS_KEY_BLOCK, tiles = HYPNOS_CHUNK / HYPNOS_TILE, bytes = HYPNOS_TILE * size / 2;
-  query_block rounded[HYPNOS_ATTEND_QUERIES * (HYPNOS_SKETCH_MOST / HYPNOS_KEY_BLOCK)];
-  for (size_t b = 0; b < (size_t)count * blocks; b++) round_query_block(queries + b * HYPNOS_KEY_BLOCK, rounded + b);
   sketch_parts parts = parts_of(sketched, size), ahead = parts_of(next ? next : sketched, size);
+  float offsets[HYPNOS_ATTEND_QUERIES];
+  for (int q = 0; q < count; q++) {
+    offsets[q] = multiply_mean(queries + (size_t)q * blocks, blocks, parts.key_means);
+    noises[q] = noise_of(queries + (size_t)q * blocks, blocks, parts.coarsest);
+  }
+  fetch_bytes(ahead.key_means, sizeof(float) * size);
+  fetch_bytes(ahead.coarsest, sizeof(float) * blocks);
   for (size_t t = 0; t < tiles; t++) {
     size_t scales = t * HYPNOS_TILE * blocks;
     fetch_bytes(ahead.key_scales + scales, 2 * HYPNOS_TILE * blocks);
     score_sketched_tile(
-      count, rounded, blocks, parts.keys + t * bytes, ahead.keys + t * bytes, parts.key_scales + scales,
+      count, queries, blocks, parts.keys + t * bytes, ahead.keys + t * bytes, parts.key_scales + scales, offsets,
       weights + t * HYPNOS_TILE);
   }
   for (int q = 0; q < count; q++) soften(weights + q * HYPNOS_CHUNK, tiles, 0, HYPNOS_CHUNK, maxima + q, sums + q);
@@ -253,10 +318,14 @@ ALWAYS_INLINE void weigh_sketched(
 }
 
 ALWAYS_INLINE void weigh_sketch_as(
-  int count, const float *weights, size_t size, const void *sketched, const void *next, float *outputs) {
+  int count, const float *weights, const float *sums, size_t size, const void *sketched, const void *next,
+  float *outputs) {
   sketch_parts parts = parts_of(sketched, size), ahead = parts_of(next ? next : sketched, size);
   size_t blocks = size / HYPNOS_VALUE_BLOCK, group_bytes = TILES_ROUNDED * HYPNOS_TILE * size / 2;
-  memset(outputs, 0, (size_t)count * size * sizeof(float));
+  for (int q = 0; q < count; q++)
+    for (size_t d = 0; d < size; d += 16)
+      store(outputs + (size_t)q * size + d, load(parts.value_means + d) * splat(sums[q]));
+  fetch_bytes(ahead.value_means, sizeof(float) * size);
   fetch_bytes(ahead.value_scales, 2 * HYPNOS_CHUNK * blocks);
   for (size_t t = 0; t < HYPNOS_CHUNK / HYPNOS_TILE; t += TILES_ROUNDED) {
     size_t start = t / TILES_ROUNDED * group_bytes;
@@ -292,11 +361,12 @@ ALWAYS_INLINE void weigh_sketch_as(
     }
 
 static void score_sketch(
-  const float *queries, size_t query_count, size_t size, const void *sketched, const void *next, float *weights,
-  float *maxima, float *sums) {
+  const void *rounded, size_t query_count, size_t size, const void *sketched, const void *next, float *weights,
+  float *maxima, float *sums, float *noises) {
+  const query_block *queries = rounded;
   FOR_QUERIES(
-    query_count, score_sketch_as, queries + before * size, size, sketched, next, weights + before * HYPNOS_CHUNK,
-    maxima + before, sums + before)
+    query_count, score_sketch_as, queries + before * (size / HYPNOS_KEY_BLOCK), size, sketched, next,
+    weights + before * HYPNOS_CHUNK, maxima + before, sums + before, noises + before)
 }
 
 // The positions of a chunk that a query reads from the cache itself.
@@ -337,34 +407,32 @@ ALWAYS_INLINE void fetch_exact(
   }
 }
 
-// The scores of a tile's keys against a query, which with 8 bits is spread as they are.
-ALWAYS_INLINE floats score_exactly(int cache, const float *query, size_t size, const uint8_t *tile) {
+// The scores of a tile's keys against a query, which with 8 bits is taken spread as they are.
+ALWAYS_INLINE floats score_exactly(
+  int cache, const float *query, const query_block *rounded, size_t size, const uint8_t *tile) {
   floats sums[4] = {};
   for (size_t d = 0; d < size; d += 4)
-    for (size_t i = 0; i < 4; i++) sums[i] = fused(splat(query[d + i]), key_lanes(cache, tile, size, d + i), sums[i]);
+    for (size_t i = 0; i < 4; i++) {
+      const query_block *block = rounded + d / HYPNOS_KEY_BLOCK;
+      float value = cache == HYPNOS_CACHE_F16 ? query[d + i] : block->values[d % HYPNOS_KEY_BLOCK + i];
+      sums[i] = fused(splat(value), key_lanes(cache, tile, size, d + i), sums[i]);
+    }
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 // Merges into a query's result what the positions of `exact` give, read from the cache itself.
 ALWAYS_INLINE void attend_exactly(
-  int cache, const float *query, size_t size, const uint8_t *keys, const uint8_t *values, const exact_positions *exact,
-  float *maximum, float *sum, float *output) {
-  float spread_query[HYPNOS_SKETCH_MOST], scores[HYPNOS_CHUNK], outputs[HYPNOS_SKETCH_MOST], exact_maximum, exact_sum;
+  int cache, const float *query, const query_block *rounded, size_t size, const uint8_t *keys, const uint8_t *values,
+  const exact_positions *exact, float *maximum, float *sum, float *output) {
+  float scores[HYPNOS_CHUNK], outputs[HYPNOS_SKETCH_MOST], exact_maximum, exact_sum;
   memset(outputs, 0, size * sizeof(float));
-  if (cache == HYPNOS_CACHE_Q8) {
-    for (size_t d = 0; d < size; d += HYPNOS_KEY_BLOCK) {
-      floats block[2] = {load(query + d), load(query + d + 16)};
-      spread(block, block + 1, QUERY_FACTOR);
-      for (int v = 0; v < 2; v++) store(spread_query + d + 16 * v, block[v]);
-    }
-    query = spread_query;
-  }
   size_t filled = (exact->count + 15) / 16 * 16;
   floats tile_scores = {};
   for (size_t i = 0, scored = HYPNOS_CHUNK; i < exact->count; i++) {
     size_t tile = exact->positions[i] / HYPNOS_TILE;
     if (tile != scored)
-      tile_scores = score_exactly(cache, query, size, keys + (scored = tile) * hypnos_key_tile_bytes(cache, size));
+      tile_scores = score_exactly(cache, query, rounded, size, keys + tile * hypnos_key_tile_bytes(cache, size));
+    scored = tile;
     scores[i] = tile_scores[exact->positions[i] % HYPNOS_TILE];
   }
   memset(scores + exact->count, 0, (filled - exact->count) * sizeof(float));
@@ -379,33 +447,34 @@ ALWAYS_INLINE void attend_exactly(
 }
 
 ALWAYS_INLINE void attend_sketched_as(
-  int cache, const float *queries, size_t query_count, size_t size, const uint8_t *keys, const uint8_t *values,
-  const void *sketched, const void *next, const float *bounds, float *weights, float *maxima, float *sums,
-  float *outputs) {
+  int cache, const float *queries, const query_block *rounded, size_t query_count, size_t size, const uint8_t *keys,
+  const uint8_t *values, const void *sketched, const void *next, const float *bounds, float *weights, float *maxima,
+  float *sums, float *outputs) {
   exact_positions exact[HYPNOS_ATTEND_QUERIES];
   for (size_t q = 0; q < query_count; q++) {
     set_apart(weights + q * HYPNOS_CHUNK, bounds[q], exact + q, sums + q);
     fetch_exact(cache, size, keys, values, exact + q);
   }
   FOR_QUERIES(
-    query_count, weigh_sketch_as, weights + before * HYPNOS_CHUNK, size, sketched, next, outputs + before * size)
+    query_count, weigh_sketch_as, weights + before * HYPNOS_CHUNK, sums + before, size, sketched, next,
+    outputs + before * size)
   for (size_t q = 0; q < query_count; q++)
     if (exact[q].count > 0)
       attend_exactly(
-        cache, queries + q * size, size, keys, values, exact + q, maxima + q, sums + q, outputs + q * size);
+        cache, queries + q * size, rounded + q * (size / HYPNOS_KEY_BLOCK), size, keys, values, exact + q, maxima + q,
+        sums + q, outputs + q * size);
 }
 
 static void attend_sketched(
-  int cache, const float *queries, size_t query_count, size_t size, const void *keys, const void *values,
-  const void *sketched, const void *next, const float *bounds, float *weights, float *maxima, float *sums,
-  float *outputs) {
-  if (cache == HYPNOS_CACHE_F16)
-    attend_sketched_as(
-      HYPNOS_CACHE_F16, queries, query_count, size, keys, values, sketched, next, bounds, weights, maxima, sums,
-      outputs);
-  else
-    attend_sketched_as(
-      HYPNOS_CACHE_Q8, queries, query_count, size, keys, values, sketched, next, bounds, weights, maxima, sums, outputs);
+  int cache, const float *queries, const void *rounded, size_t query_count, size_t size, const void *keys,
+  const void *values, const void *sketched, const void *next, const float *bounds, float *weights, float *maxima,
+  float *sums, float *outputs) {
+#define AS(number) \
+  attend_sketched_as( \
+    number, queries, rounded, query_count, size, keys, values, sketched, next, bounds, weights, maxima, sums, outputs)
+  if (cache == HYPNOS_CACHE_F16) AS(HYPNOS_CACHE_F16);
+  else AS(HYPNOS_CACHE_Q8);
+#undef AS
 }
 
 #endif

@@ -39,12 +39,12 @@ extension AttentionRun {
     }
     let maxima = partial + most * size
     table.pointee.score_sketch(
-      queries, item.tile.count, size, sketch, next.flatMap { self.sketch(of: $0.item, chunk: $0.chunk) },
-      partial + resultWidth + most, maxima, maxima + most)
+      rounded(queries), item.tile.count, size, sketch, next.flatMap { self.sketch(of: $0.item, chunk: $0.chunk) },
+      weights(partial), maxima, maxima + most, bounds(partial))
   }
 
-  /// Between the passes: which weight of each sketched chunk is a share of all weights that matters. `partial` gives the
-  /// place of a chunk's partial result.
+  /// Between the passes: the weight of each sketched chunk from which on it is a share of all weights that matters. Where
+  /// the scores are too noisy to tell, all do. `partial` gives the place of a chunk's partial result.
   func setBounds(_ item: AttentionItem, partial: (_ chunk: Int) -> UnsafeMutablePointer<Float>) {
     let results = item.tile.chunks.map { partial($0) + most * size }
     for query in 0..<item.tile.count {
@@ -52,7 +52,8 @@ extension AttentionRun {
       let factors = results.map { exp($0[query] - maximum) }
       let sum = zip(results, factors).reduce(Float(0)) { $0 + $1.0[most + query] * $1.1 }
       for chunk in 0..<item.tile.sketchedChunks {
-        (partial(chunk) + resultWidth)[query] = KeyValueSketch.share * sum / factors[chunk]
+        let bound = bounds(partial(chunk)) + query
+        bound.pointee = bound.pointee > KeyValueSketch.mostNoise ? -1 : KeyValueSketch.share * sum / factors[chunk]
       }
     }
   }
@@ -66,9 +67,17 @@ extension AttentionRun {
     let maxima = partial + most * size
     let (keys, values) = start(of: item, chunk: chunk)
     table.pointee.attend_sketched(
-      plan.format.number, queries, item.tile.count, size, keys, values, sketch,
-      next.flatMap { self.sketch(of: $0.item, chunk: $0.chunk) }, partial + resultWidth, partial + resultWidth + most,
-      maxima, maxima + most, partial)
+      plan.format.number, queries, rounded(queries), item.tile.count, size, keys, values, sketch,
+      next.flatMap { self.sketch(of: $0.item, chunk: $0.chunk) }, bounds(partial), weights(partial), maxima,
+      maxima + most, partial)
+  }
+
+  /// Where the bounds of a sketched chunk's queries stand; between the passes, how noisy their scores are.
+  private func bounds(_ partial: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> { partial + resultWidth }
+
+  /// Where its weights stand, [query][position].
+  private func weights(_ partial: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
+    bounds(partial) + 16
   }
 
   /// The sketch that an item reads of chunk `chunk`.

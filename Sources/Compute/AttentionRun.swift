@@ -18,24 +18,26 @@ struct AttentionRun: @unchecked Sendable {
   /// exponentials; in floats, whole cache lines.
   var resultWidth: Int { (most * (size + 2) + 15) / 16 * 16 }
   var scoreWidth: Int { most * Int(HYPNOS_CHUNK) }
-  /// A chunk's partial result, behind which stand its weights where it is read by its sketch.
-  var partialWidth: Int { resultWidth + (plan.hasSketches ? scoreWidth + most : 0) }
+  /// A chunk's partial result, behind which stand, where it is read by its sketch, a bound for each query and the weights.
+  var partialWidth: Int { resultWidth + (plan.hasSketches ? scoreWidth + 16 : 0) }
 
-  /// Floats of scratch, whole cache lines: scores, the result so far, the packed queries and the partial results of as
-  /// many chunks as must be kept.
-  var scratchWidth: Int {
-    let kept = plan.hasSketches ? plan.tiles.reduce(1) { max($0, $1.chunks.count) } : 1
-    return scoreWidth + resultWidth + (most * size + 15) / 16 * 16 + kept * partialWidth
+  /// The packed queries, behind which stand the same rounded for sketches; in floats, whole cache lines.
+  var packedWidth: Int {
+    let rounded = plan.hasSketches ? hypnos_sketch_query_bytes(size) / MemoryLayout<Float>.stride : 0
+    return most * ((size + 15) / 16 * 16 + rounded)
   }
 
-  /// Where in an item's scratch its packed queries stand, and behind them the partial results of its chunks.
-  private var queryOffset: Int { scoreWidth + resultWidth }
-  private var partialOffset: Int { queryOffset + (most * size + 15) / 16 * 16 }
+  /// Floats of scratch: scores, the result so far, the packed queries and the partial results of as many chunks as must
+  /// be kept.
+  var scratchWidth: Int {
+    let kept = plan.hasSketches ? plan.tiles.reduce(1) { max($0, $1.chunks.count) } : 1
+    return scoreWidth + resultWidth + packedWidth + kept * partialWidth
+  }
 
   /// All of one item. `next` is the item that this thread computes afterwards.
   func attend(_ item: AttentionItem, next: AttentionItem?, scratch: UnsafeMutablePointer<Float>) {
-    let queries = pack(item, into: scratch + queryOffset)
-    let partial = scratch + partialOffset
+    let queries = pack(item, into: scratch + scoreWidth + resultWidth)
+    let partial = scratch + scoreWidth + resultWidth + packedWidth
     guard item.tile.sketchedChunks == 0 else {
       return attendBySketches(item, queries: queries, scratch: scratch, partials: partial)
     }
@@ -122,13 +124,24 @@ struct AttentionRun: @unchecked Sendable {
     }
   }
 
-  /// The item's queries, scaled and one behind the other, in `packed`, at most as long as a partial result.
+  /// The item's queries, scaled and one behind the other, in `packed`; for sketches they are rounded behind that.
   func pack(_ item: AttentionItem, into packed: UnsafeMutablePointer<Float>) -> UnsafePointer<Float> {
     for query in 0..<item.tile.count {
       (packed + query * size).update(from: place(query, of: item, in: queries), count: size)
     }
     table.pointee.scale(packed, scale, item.tile.count * size)
+    if item.tile.sketchedChunks > 0 {
+      for query in 0..<item.tile.count {
+        table.pointee.sketch_query(
+          packed + query * size, size, rounded(packed) + query * hypnos_sketch_query_bytes(size))
+      }
+    }
     return UnsafePointer(packed)
+  }
+
+  /// Where the rounded ones of packed queries stand.
+  func rounded(_ packed: UnsafePointer<Float>) -> UnsafeMutableRawPointer {
+    UnsafeMutableRawPointer(mutating: packed + most * ((size + 15) / 16 * 16))
   }
 
   /// Where `query` of an item stands in the queries or the outputs, [rows, query heads * size].

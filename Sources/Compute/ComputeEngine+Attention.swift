@@ -78,38 +78,50 @@ extension ComputeEngine {
     let scratch = scratch(rows: pool.threads, width: run.scratchWidth)
     // The packed queries of the items stand first.
     let firstPartial = plan.itemCount
-    let partials = partials(rows: firstPartial + pieces.count, width: run.partialWidth)
+    let partials = partials(rows: firstPartial + pieces.count, width: max(run.partialWidth, run.packedWidth))
     let queries = (0..<plan.itemCount).map { run.pack(plan.item($0), into: partials.row($0)) }
     func partial(_ item: AttentionItem, _ chunk: Int) -> UnsafeMutablePointer<Float> {
       partials.row(firstPartial + pieces.index(of: item, chunk: chunk))
     }
-    func piece(_ index: Int) -> (item: AttentionItem, chunk: Int) {
-      let (item, chunk) = pieces.piece(index)
-      return (plan.item(item), chunk)
-    }
     queries.withUnsafeBufferPointer { queries in
-      pool.runAhead(pieces.count) { index, next, thread in
-        let (item, chunk) = pieces.piece(index)
+      eachPiece(of: plan) { piece, next, thread in
         run.score(
-          plan.item(item), chunk: chunk, queries: queries[item], next: next.map(piece), scores: scratch.row(thread),
-          into: partials.row(firstPartial + index))
+          plan.item(piece.item), chunk: piece.chunk, queries: queries[piece.item], next: next,
+          scores: scratch.row(thread), into: partials.row(firstPartial + piece.index))
       }
       guard plan.hasSketches else { return }
       for item in (0..<plan.itemCount).map(plan.item) { run.setBounds(item) { partial(item, $0) } }
-      pool.runAhead(pieces.count) { index, next, _ in
-        let (item, chunk) = pieces.piece(index)
+      eachPiece(of: plan) { piece, next, _ in
         run.weigh(
-          plan.item(item), chunk: chunk, queries: queries[item], next: next.map(piece),
-          into: partials.row(firstPartial + index))
+          plan.item(piece.item), chunk: piece.chunk, queries: queries[piece.item], next: next,
+          into: partials.row(firstPartial + piece.index))
       }
     }
     pool.run(plan.itemCount) { index, thread in
       let item = plan.item(index)
       run.begin(item, scratch: scratch.row(thread))
-      for chunk in item.tile.chunks {
-        run.merge(partial(item, chunk), of: item, scratch: scratch.row(thread))
-      }
+      for chunk in item.tile.chunks { run.merge(partial(item, chunk), of: item, scratch: scratch.row(thread)) }
       run.finish(item, scratch: scratch.row(thread))
+    }
+  }
+
+  /// Calls `body` for every piece of `plan` on all threads; `next` is what the thread does afterwards. Sketches are read
+  /// so fast that a thread takes all heads of a chunk at once.
+  private func eachPiece(
+    of plan: AttentionPlan,
+    _ body: (
+      _ piece: (item: Int, chunk: Int, index: Int), _ next: (item: AttentionItem, chunk: Int)?, _ thread: Int
+    ) -> Void
+  ) {
+    let pieces = plan.pieces
+    let together = plan.hasSketches ? plan.heads : 1
+    pool.runAhead(pieces.count / together) { group, next, thread in
+      for index in group * together..<(group + 1) * together {
+        let following = index + 1 < (group + 1) * together ? index + 1 : next.map { $0 * together }
+        let (item, chunk) = pieces.piece(index)
+        body(
+          (item, chunk, index), following.map(pieces.piece).map { (plan.item($0.item), $0.chunk) }, thread)
+      }
     }
   }
 }

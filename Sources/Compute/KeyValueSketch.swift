@@ -7,9 +7,12 @@ import Glibc
 final class KeyValueSketch {
   /// Positions from which a past is worth a sketch: four chunks. Reading fewer takes hardly any time beside the weights.
   static let leastPositions = 4 * KeyValueStore.chunkLength
-  /// The share of all weights above which a position's tile is read from the cache itself. At 2^-9 what is left of the
-  /// rounding changes less than a cache of 8 bits does (docs/PERFORMANCE.md).
+  /// The share of all weights above which a position is read from the cache itself. At 2^-9 what is left of the rounding
+  /// changes less than a cache of 8 bits does (docs/PERFORMANCE.md).
   static let share: Float = getenv("HS").flatMap { Float(String(cString: $0)) } ?? 1.0 / 512
+  /// The standard deviation of a chunk's scores beyond which they do not tell what matters, and all of it is read from
+  /// the cache itself. It is far below in the models measured.
+  static let mostNoise: Float = 2
 
   let address: SketchAddress
   private let byteCount: Int

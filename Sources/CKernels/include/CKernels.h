@@ -102,18 +102,26 @@ static inline size_t hypnos_value_tile_bytes(int cache, size_t size) {
   return hypnos_tile_bytes(cache, size, HYPNOS_VALUE_BLOCK);
 }
 
-// The sketch of one head's full chunk is its keys and values in 4 bits, for heads of whole blocks of a value and at most
-// HYPNOS_SKETCH_MOST values: the keys' codes [16 tiles][size / 8][16], spread by blocks as those of 8 bits are, a lane
-// a key's eight dimensions, four in the low halves of its bytes and four in the high ones; the values' codes
-// [16 tiles][2][size], a lane one dimension of eight positions; then the keys' scales in f16, [16 tiles][blocks][16], and
-// the values'.
-enum { HYPNOS_SKETCH_MOST = 512 };
+// The sketch of one head's full chunk is its keys and values in 4 bits, both less their means over the chunk, for heads
+// of whole blocks of a value and at most HYPNOS_SKETCH_MOST values: the keys' codes [16 tiles][size / 8][16], spread by blocks as those
+// of 8 bits are, a lane a key's eight dimensions, four in the low halves of its bytes and four in the high ones; the
+// values' codes [16 tiles][2][size], a lane one dimension of eight positions; the keys' scales in f16,
+// [16 tiles][blocks][16], and the values'; then in float32 the mean key [size], the mean value [size] and the keys'
+// largest scales [blocks].
+enum { HYPNOS_SKETCH_MOST = 512, HYPNOS_SKETCH_QUERY_BLOCK = 192 };
 
 static inline int hypnos_has_sketch(size_t size) {
   return size % HYPNOS_VALUE_BLOCK == 0 && size <= HYPNOS_SKETCH_MOST;
 }
+// In whole cache lines.
 static inline size_t hypnos_sketch_bytes(size_t size) {
-  return HYPNOS_CHUNK * (size + 2 * (size / HYPNOS_KEY_BLOCK + size / HYPNOS_VALUE_BLOCK));
+  size_t blocks = size / HYPNOS_KEY_BLOCK, codes = HYPNOS_CHUNK * size;
+  size_t scales = HYPNOS_CHUNK * 2 * (blocks + size / HYPNOS_VALUE_BLOCK);
+  return (codes + scales + 4 * (2 * size + blocks) + 63) / 64 * 64;
+}
+// What a query takes as it is rounded for sketches.
+static inline size_t hypnos_sketch_query_bytes(size_t size) {
+  return size / HYPNOS_KEY_BLOCK * HYPNOS_SKETCH_QUERY_BLOCK;
 }
 
 // Some of one head's keys and values, from the start of a tile on.
@@ -191,17 +199,20 @@ typedef struct {
     const hypnos_cache_part *next);
   // Makes the sketch of one head's full chunk.
   void (*sketch)(int cache, size_t size, const void *keys, const void *values, void *sketch);
+  // Rounds one query, [size], for the sketches.
+  void (*sketch_query)(const float *query, size_t size, void *rounded);
   // The weights of a full chunk as its sketch has them: exponentials [query_count][HYPNOS_CHUNK] of scores less each
-  // query's maximum, and their sums. `next` is the sketch that the thread reads afterwards, or null.
+  // query's maximum, their sums, and the standard deviation of the scores' rounding errors, at most. `next` is the
+  // sketch that the thread reads afterwards, or null.
   void (*score_sketch)(
-    const float *queries, size_t query_count, size_t size, const void *sketch, const void *next, float *weights,
-    float *maxima, float *sums);
+    const void *rounded, size_t query_count, size_t size, const void *sketch, const void *next, float *weights,
+    float *maxima, float *sums, float *noises);
   // What `attend` gives, from those weights, which it changes, and the values of the sketch; where a weight is above the
   // query's bound, key and value are read from the cache itself.
   void (*attend_sketched)(
-    int cache, const float *queries, size_t query_count, size_t size, const void *keys, const void *values,
-    const void *sketch, const void *next, const float *bounds, float *weights, float *maxima, float *sums,
-    float *outputs);
+    int cache, const float *queries, const void *rounded, size_t query_count, size_t size, const void *keys,
+    const void *values, const void *sketch, const void *next, const float *bounds, float *weights, float *maxima,
+    float *sums, float *outputs);
   // Merges a chunk's partial result into what earlier chunks gave.
   void (*merge)(
     float *maximum, float *sum, float *output, float chunk_maximum, float chunk_sum, const float *chunk_output,
