@@ -4,12 +4,12 @@ import CKernels
 import Glibc
 
 /// The sketch of a chunk: head after head of layer after layer, as the kernels lay them out.
-final class KeyValueSketch {
+public final class KeyValueSketch {
   /// Positions from which a past is worth a sketch: four chunks. Reading fewer takes hardly any time beside the weights.
   static let leastPositions = 4 * KeyValueStore.chunkLength
-  /// The share of all weights above which a position is read from the cache itself. At 2^-9 what is left of the rounding
+  /// The share of all weights above which a position is read from the cache itself. At 2^-8 what is left of the rounding
   /// changes less than a cache of 8 bits does (docs/PERFORMANCE.md).
-  static let share: Float = getenv("HS").flatMap { Float(String(cString: $0)) } ?? 1.0 / 512
+  static let share: Float = 1.0 / 256
   /// The standard deviation of a chunk's scores beyond which they do not tell what matters, and all of it is read from
   /// the cache itself. It is far below in the models measured.
   static let mostNoise: Float = 2
@@ -18,14 +18,20 @@ final class KeyValueSketch {
   private let byteCount: Int
 
   /// Whether heads of `headSize` values can have sketches.
-  static func exists(headSize: Int) -> Bool { hypnos_has_sketch(headSize) != 0 }
+  public static func exists(headSize: Int) -> Bool { hypnos_has_sketch(headSize) != 0 }
 
-  /// Bytes of the sketch of one position of one head.
-  static func positionBytes(headSize: Int) -> Int { hypnos_sketch_bytes(headSize) / KeyValueStore.chunkLength }
+  /// Bytes of the sketch of a chunk of one head.
+  public static func headBytes(headSize: Int) -> Int { hypnos_sketch_bytes(headSize) }
+
+  /// How many of a sequence's first chunks a generated token at `position` reads by their sketches, where there are
+  /// enough of them: all but its own and the one before, part of which may be computed together with it.
+  public static func chunks(before position: Int) -> Int {
+    position < leastPositions ? 0 : position / KeyValueStore.chunkLength - 1
+  }
 
   /// Room for a sketch; nil when the system refuses it. Its pages take memory as they are written.
   init?(layers: Int, heads: Int, headSize: Int) {
-    let headBytes = hypnos_sketch_bytes(headSize)
+    let headBytes = KeyValueSketch.headBytes(headSize: headSize)
     byteCount = layers * heads * headBytes
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
     guard let memory = mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0), memory != MAP_FAILED else {
@@ -53,19 +59,15 @@ struct SketchAddress {
 }
 
 extension CachePosition {
-  /// How many of its sequence's first chunks it reads by their sketches: all that lie before its own, where there are
-  /// enough of them.
+  /// How many of its sequence's first chunks it reads by their sketches.
   var sketchedChunks: Int {
-    guard isGenerated, position >= KeyValueSketch.leastPositions, KeyValueSketch.exists(headSize: store.headSize) else {
-      return 0
-    }
-    return position / KeyValueStore.chunkLength
+    isGenerated && KeyValueSketch.exists(headSize: store.headSize) ? KeyValueSketch.chunks(before: position) : 0
   }
 }
 
 extension ComputeEngine {
   /// Makes the sketches that rows at `positions` will read in `layers` and that do not exist yet; false when the system
-  /// refuses the memory. Everything before the rows is in their caches.
+  /// refuses the memory. What lies more than a chunk before a row is in its cache.
   public func sketchPasts(of positions: [CachePosition], layers: [Int]) -> Bool {
     for place in positions {
       let missing = (0..<place.sketchedChunks).filter { place.store.sketch(chunk: $0) == nil }

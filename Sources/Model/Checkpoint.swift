@@ -64,6 +64,18 @@ public final class Checkpoint {
   /// Bytes of KV cache that `positions` positions take.
   public func cacheBytes(positions: Int, format: CacheFormat = .f16) -> Int {
     parameters.layers * parameters.keyValueHeads * format.bytes(headSize: parameters.headSize) * positions
+      + sketchedLayers.count * sketchBytes(chunks: KeyValueSketch.chunks(before: positions))
+  }
+
+  /// The layers whose rows see all of their past, and may read it by its sketch.
+  var sketchedLayers: [Int] {
+    KeyValueSketch.exists(headSize: parameters.headSize)
+      ? (0..<parameters.layers).filter { !parameters.isLocal(layer: $0) } : []
+  }
+
+  /// Bytes of the sketches of `chunks` chunks in a layer.
+  func sketchBytes(chunks: Int) -> Int {
+    parameters.keyValueHeads * KeyValueSketch.headBytes(headSize: parameters.headSize) * chunks
   }
 
   /// SHA-256 over the header, which names every tensor and holds the vocabulary, and the size of every file, in

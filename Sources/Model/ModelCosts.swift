@@ -18,9 +18,18 @@ public struct ModelCosts: Sendable {
   /// For each layer, how many positions it sees at most; nil for all.
   public let windows: [Int?]
 
-  /// Bytes of KV cache that a row reads which sees `positions` positions, its own included.
-  public func cacheBytes(seeing positions: Int) -> Double {
-    windows.reduce(0) { $0 + positionBytes * Double(min(positions, $1 ?? positions)) }
+  /// Bytes of the sketch of one position's keys and values in one layer; nil where there are no sketches.
+  public var sketchBytes: Double?
+
+  /// Bytes of KV cache that a row reads which sees `positions` positions, its own included: all of them in a prompt;
+  /// where the row `isGenerated`, the sketches of a long past in their place.
+  public func cacheBytes(seeing positions: Int, isGenerated: Bool = false) -> Double {
+    let chunks = isGenerated && sketchBytes != nil ? KeyValueSketch.chunks(before: positions - 1) : 0
+    let sketched = Double(chunks * KeyValueStore.chunkLength)
+    return windows.reduce(0) { sum, window in
+      if let window { return sum + positionBytes * Double(min(positions, window)) }
+      return sum + positionBytes * (Double(positions) - sketched) + (sketchBytes ?? 0) * sketched
+    }
   }
 }
 
@@ -33,7 +42,9 @@ extension Checkpoint {
       headMultiplyAccumulates: Double(head.rows) * Double(head.width),
       layerBytes: matrices.reduce(0) { $0 + Double($1.region.count) }, headBytes: Double(head.region.count),
       positionBytes: Double(cacheBytes(positions: 1, format: cacheFormat)) / Double(parameters.layers),
-      windows: (0..<parameters.layers).map { parameters.isLocal(layer: $0) ? parameters.slidingWindow : nil })
+      windows: (0..<parameters.layers).map { parameters.isLocal(layer: $0) ? parameters.slidingWindow : nil },
+      sketchBytes: sketchedLayers.isEmpty
+        ? nil : Double(sketchBytes(chunks: 1)) / Double(KeyValueStore.chunkLength))
   }
 
   /// Where in the mapped files the matrices lie that a step of generation reads.

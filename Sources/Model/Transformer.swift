@@ -40,9 +40,6 @@ public final class Transformer {
   /// What the adapters add in each layer; empty without adapters.
   private var updates: [LayerUpdates] = []
 
-  /// The layers whose rows see all of their past, and may read it by its sketch.
-  private let sketchedLayers: [Int]
-
   /// The number format of the caches it makes.
   public let cacheFormat: CacheFormat
 
@@ -52,7 +49,6 @@ public final class Transformer {
     self.checkpoint = checkpoint
     parameters = checkpoint.parameters
     engine = ComputeEngine(kernels: checkpoint.kernels, threads: threads)
-    sketchedLayers = (0..<checkpoint.parameters.layers).filter { !checkpoint.parameters.isLocal(layer: $0) }
     let rotary = parameters.rotary
     let factors = checkpoint.weights.rotaryFactors
     globalAngles = Angles(rotary.frequencies(factors: factors, isLocal: false))
@@ -88,7 +84,7 @@ public final class Transformer {
       weights.layers.flatMap { layer in Projection.allCases.map { layer[$0] } } + [weights.head], within: limit)
   }
 
-  /// Bytes of KV cache that `positions` positions take.
+  /// Bytes of KV cache that `positions` positions take, the sketches of a long past included.
   public func cacheBytes(positions: Int) -> Int { checkpoint.cacheBytes(positions: positions, format: cacheFormat) }
 
   /// An empty cache for one sequence of up to `capacity` positions.
@@ -111,7 +107,7 @@ public final class Transformer {
         throw .memory(bytes: place.store.bytes(positions: place.position + 1))
       }
     }
-    guard engine.sketchPasts(of: batch.map(\.place), layers: sketchedLayers) else {
+    guard engine.sketchPasts(of: batch.map(\.place), layers: checkpoint.sketchedLayers) else {
       throw .memory(bytes: cacheBytes(positions: batch.reduce(0) { max($0, $1.place.position) }))
     }
     if memory.rows < batch.count { memory = WorkingMemory(rows: batch.count, parameters) }

@@ -46,12 +46,12 @@ public struct BenchmarkTest: Sendable, Equatable {
   ///     limit = tokens / sum of seconds(pass)
   ///
   /// A prompt is limited by the int8 peak, generation of few sequences by reading. What is left out, such as
-  /// attention's own arithmetic, only makes the limit higher than it could be; weights in F16, BF16 or F32 are
+  /// attention's own arithmetic and what of a sketched past is read from the cache itself, only makes the limit higher than it could be; weights in F16, BF16 or F32 are
   /// counted as if they were multiplied in 8 bits, too.
   public func limit(costs: ModelCosts, limits: MachineLimits) -> Double {
     let seconds = passes.reduce(0) { sum, pass in
       let head = pass.logitRows > 0
-      let cache = Double(parallel) * costs.cacheBytes(seeing: pass.end)
+      let cache = Double(parallel) * costs.cacheBytes(seeing: pass.end, isGenerated: kind == .generation)
       return sum
         + limits.leastSeconds(
           bytes: costs.layerBytes + (head ? costs.headBytes : 0) + cache,

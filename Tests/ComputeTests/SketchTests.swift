@@ -1,0 +1,163 @@
+// Sketches of a long past: the kernels against a plain computation in double precision and against each other, and the
+// engine's attention against that over the cache itself.
+import CKernels
+import Compute
+import Foundation
+import Testing
+
+/// Keys, values and queries of one head's full chunk, stored as a cache stores them.
+private struct SketchCase {
+  let size: Int
+  let format: Int32
+  var keys: [Float] = []
+  var values: [Float] = []
+  let queries: [Float]
+  let keyTiles: GuardedBytes
+  let valueTiles: GuardedBytes
+  static let positions = Int(HYPNOS_CHUNK)
+
+  init(size: Int, format: Int32, queries count: Int, seed: UInt64) {
+    (self.size, self.format) = (size, format)
+    var random = Random(state: seed)
+    queries = (0..<count * size).map { _ in random.float(-0.5...0.5) }
+    // Some dimensions of keys are large, as many models give them, and common to all positions.
+    let common = (0..<size).map { Float($0 % 32 == 3 ? 20 : 0) + random.float(-1...1) }
+    for _ in 0..<Self.positions {
+      keys += common.map { $0 + random.float(-2...2) }
+      values += (0..<size).map { _ in random.float(-1...2) }
+    }
+    keyTiles = GuardedBytes([UInt8](repeating: 0, count: hypnos_key_tile_bytes(format, size) * 16))
+    valueTiles = GuardedBytes([UInt8](repeating: 0, count: hypnos_value_tile_bytes(format, size) * 16))
+    for position in 0..<Self.positions {
+      scalar.store_key(format, Array(keys[position * size..<(position + 1) * size]), size, position, keyTiles.pointer)
+      scalar.store_value(
+        format, Array(values[position * size..<(position + 1) * size]), size, position, valueTiles.pointer)
+    }
+  }
+
+  var queryCount: Int { queries.count / size }
+
+  /// The whole of both passes, every query's bound the same share of all weights, or `bound` itself below zero.
+  func attend(_ table: hypnos_kernels, bound: Float) -> SketchResult {
+    let (sketch, rounded) = (
+      LineAligned(hypnos_sketch_bytes(size)), LineAligned(queryCount * hypnos_sketch_query_bytes(size))
+    )
+    let weights = LineAligned(queryCount * Self.positions * 4)
+    let outputs = LineAligned(queries.count * 4)
+    var (maxima, sums, noises) = (
+      [Float](repeating: 0, count: queryCount), [Float](repeating: 0, count: queryCount),
+      [Float](repeating: 0, count: queryCount)
+    )
+    table.sketch(format, size, keyTiles.pointer, valueTiles.pointer, sketch.base)
+    for query in 0..<queryCount {
+      table.sketch_query(
+        Array(queries[query * size..<(query + 1) * size]), size,
+        rounded.base + query * hypnos_sketch_query_bytes(size))
+    }
+    table.score_sketch(
+      rounded.base, queryCount, size, sketch.base, nil, weights.floats, &maxima, &sums, &noises)
+    let scored = (maxima, sums, weights.array(queryCount * Self.positions))
+    table.attend_sketched(
+      format, queries, rounded.base, queryCount, size, keyTiles.pointer, valueTiles.pointer, sketch.base, nil,
+      sums.map { bound < 0 ? bound : bound * $0 }, weights.floats, &maxima, &sums, outputs.floats)
+    return SketchResult(
+      sketch: sketch.bytes, scoredMaxima: scored.0, scoredSums: scored.1, weights: scored.2, noises: noises,
+      maxima: maxima, sums: sums, outputs: outputs.array(queries.count))
+  }
+
+  /// Softmax attention over the keys and values in double precision: each query's weighted mean of the values.
+  func exact() -> [Double] {
+    (0..<queryCount).flatMap { query -> [Double] in
+      let scores = (0..<Self.positions).map { position in
+        (0..<size).reduce(0.0) { $0 + Double(queries[query * size + $1]) * Double(keys[position * size + $1]) }
+      }
+      let weights = scores.map { exp($0 - scores.max()!) }
+      let sum = weights.reduce(0, +)
+      return (0..<size).map { d -> Double in
+        let total = (0..<Self.positions).reduce(0.0) { $0 + weights[$1] * Double(values[$1 * size + d]) }
+        return total / sum
+      }
+    }
+  }
+}
+
+private struct SketchResult: Equatable {
+  let sketch: [UInt8]
+  let scoredMaxima: [Float]
+  let scoredSums: [Float]
+  let weights: [Float]
+  let noises: [Float]
+  let maxima: [Float]
+  let sums: [Float]
+  let outputs: [Float]
+
+  /// The largest difference from `exact` of the outputs divided by their sums.
+  func error(from exact: [Double]) -> Double {
+    let size = outputs.count / sums.count
+    return outputs.indices.reduce(0.0) {
+      max($0, abs(Double(outputs[$1]) / Double(sums[$1 / size]) - exact[$1]))
+    }
+  }
+}
+
+/// Memory that begins a cache line, zeroed.
+private final class LineAligned {
+  let base: UnsafeMutableRawPointer
+  let count: Int
+  init(_ count: Int) {
+    base = .allocate(byteCount: count, alignment: 64)
+    base.initializeMemory(as: UInt8.self, repeating: 0, count: count)
+    self.count = count
+  }
+  deinit { base.deallocate() }
+  var floats: UnsafeMutablePointer<Float> { base.assumingMemoryBound(to: Float.self) }
+  var bytes: [UInt8] { Array(UnsafeRawBufferPointer(start: base, count: count)) }
+  func array(_ count: Int) -> [Float] { Array(UnsafeBufferPointer(start: floats, count: count)) }
+}
+
+@Suite struct SketchKernelTests {
+  private static let formats = [Int32(HYPNOS_CACHE_F16), Int32(HYPNOS_CACHE_Q8)]
+
+  @Test(arguments: [(64, 1), (64, 3), (64, 8), (128, 7), (192, 2), (256, 4), (512, 5)], formats)
+  func everyKernelSetGivesTheSameBits(shape: (size: Int, queries: Int), format: Int32) {
+    let example = SketchCase(size: shape.size, format: format, queries: shape.queries, seed: 7)
+    for bound: Float in [.infinity, 0.02, 0.001, -1] {
+      let expected = example.attend(scalar, bound: bound)
+      for (name, table) in tables where name != "scalar" {
+        #expect(example.attend(table, bound: bound) == expected, "\(name), bound \(bound)")
+      }
+    }
+  }
+
+  /// The more is read from the cache itself, the nearer to the exact result: rounding to 4 bits errs by up to a
+  /// fifteenth of what values lie apart, in the mean of many positions by far less.
+  @Test(arguments: [64, 256], formats) func errorsAreWhatRoundingToFourBitsLeaves(size: Int, format: Int32) {
+    let example = SketchCase(size: size, format: format, queries: 3, seed: 11)
+    let exact = example.exact()
+    let errors = [Float.infinity, 0.004, -1].map { example.attend(scalar, bound: $0).error(from: exact) }
+    #expect(errors[0] < 0.4)
+    #expect(errors[1] < 0.5 * errors[0])
+    #expect(errors[2] < (format == Int32(HYPNOS_CACHE_F16) ? 0.002 : 0.03))
+  }
+
+  /// What all keys have in common is in their mean, not in what is rounded: without the large dimension there is the
+  /// same noise, and it is about that of scores that differ from exact ones by it.
+  @Test func noiseIsThatOfTheKeysLessTheirMean() {
+    let example = SketchCase(size: 64, format: Int32(HYPNOS_CACHE_F16), queries: 8, seed: 13)
+    let result = example.attend(scalar, bound: .infinity)
+    for query in 0..<8 {
+      var squares = 0.0
+      for position in 0..<SketchCase.positions {
+        let exact = (0..<64).reduce(0.0) {
+          $0 + Double(example.queries[query * 64 + $1]) * Double(example.keys[position * 64 + $1])
+        }
+        let weight = result.weights[query * SketchCase.positions + position]
+        let score = Double(result.scoredMaxima[query]) + log(Double(weight))
+        squares += (score - exact) * (score - exact)
+      }
+      let deviation = (squares / Double(SketchCase.positions)).squareRoot()
+      #expect(deviation < Double(result.noises[query]) && deviation > 0.4 * Double(result.noises[query]))
+      #expect(result.noises[query] < 0.6)
+    }
+  }
+}
