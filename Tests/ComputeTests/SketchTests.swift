@@ -19,7 +19,8 @@ private struct SketchCase {
   init(size: Int, format: Int32, queries count: Int, seed: UInt64) {
     (self.size, self.format) = (size, format)
     var random = Random(state: seed)
-    queries = (0..<count * size).map { _ in random.float(-0.5...0.5) }
+    let most = 4 / Float(size).squareRoot()
+    queries = (0..<count * size).map { _ in random.float(-most...most) }
     // Some dimensions of keys are large, as many models give them, and common to all positions.
     let common = (0..<size).map { Float($0 % 32 == 3 ? 20 : 0) + random.float(-1...1) }
     for _ in 0..<Self.positions {

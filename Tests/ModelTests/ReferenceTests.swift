@@ -73,6 +73,42 @@ import Testing
     #expect(mean <= reference.divergence)
   }
 
+  /// Answers that read a long past by its sketches are as likely as those that read all of it: nearer than with a cache
+  /// of 8 bits on a text of English words, 0.0001 in 2,000 positions (docs/PERFORMANCE.md).
+  @Test(arguments: CacheFormat.allCases) func sketchesChangeHardlyAnything(cache: CacheFormat) throws {
+    let checkpoint = try Checkpoint(path: Self.references[0].path, kernels: KernelSet.available[0])
+    let model = Transformer(checkpoint, threads: 2, cacheFormat: cache)
+    let url = try #require(
+      Bundle.module.url(forResource: "Fixtures/" + Self.references[0].fixture, withExtension: "jsonl"))
+    let lines = try String(contentsOf: url, encoding: .utf8).split(separator: "\n")
+    let prompts = try lines.map { try JSONDecoder().decode(Prompt.self, from: Data($0.utf8)) }
+    let text = prompts.flatMap { $0.ids + $0.greedy_ids }
+    let ids = Array((0..<8).flatMap { _ in text }.prefix(1440))
+    let store = model.makeStore(capacity: ids.count)
+    func rows(_ range: Range<Int>, isGenerated: Bool) throws -> [[Float]] {
+      let batch = range.map { BatchRow(token: ids[$0], store: store, position: $0, isGenerated: isGenerated) }
+      let logits = try model.forward(batch, logitRows: Array(batch.indices))
+      return batch.indices.map { logits[row: $0] }
+    }
+    for start in stride(from: 0, to: 1408, by: 128) { _ = try rows(start..<start + 128, isGenerated: false) }
+    let exact = try rows(1408..<1440, isGenerated: false)
+    let sketched = try rows(1408..<1440, isGenerated: true)
+    #expect(sketched != exact)
+    let mean = zip(exact, sketched).reduce(0) { $0 + divergence($1.0, $1.1) } / Double(exact.count)
+    #expect(mean < 0.001, "\(mean)")
+  }
+
+  /// The Kullback-Leibler divergence of the second distribution from the first.
+  private func divergence(_ exact: [Float], _ other: [Float]) -> Double {
+    func logProbabilities(_ logits: [Float]) -> [Double] {
+      let most = Double(logits.max() ?? 0)
+      let sum = logits.reduce(0) { $0 + exp(Double($1) - most) }
+      return logits.map { Double($0) - most - log(sum) }
+    }
+    let (p, q) = (logProbabilities(exact), logProbabilities(other))
+    return zip(p, q).reduce(0) { $0 + exp($1.0) * ($1.0 - $1.1) }
+  }
+
   /// The other kernel sets give the very bits of the best one, so what holds for it holds for them.
   @Test(arguments: present) func everyKernelSetGivesTheSameBits(reference: Reference) throws {
     let ids: [Int32] = [27355, 1714, 308, 314, 354, 30247, 34161, 338, 314, 804, 288]
