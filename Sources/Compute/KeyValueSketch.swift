@@ -18,15 +18,19 @@ public final class KeyValueSketch {
   private let byteCount: Int
 
   /// Whether heads of `headSize` values can have sketches.
-  public static func exists(headSize: Int) -> Bool { hypnos_has_sketch(headSize) != 0 }
+  static func exists(headSize: Int) -> Bool { hypnos_has_sketch(headSize) != 0 }
 
   /// Bytes of the sketch of a chunk of one head.
   public static func headBytes(headSize: Int) -> Int { hypnos_sketch_bytes(headSize) }
 
+  /// How many positions before a row are never read by a sketch: more than a sequence's generated and drafted rows of one
+  /// batch, whose keys are not yet there when sketches are made.
+  public static let newestPositions = 64
+
   /// How many of a sequence's first chunks a generated token at `position` reads by their sketches, where there are
-  /// enough of them: all but its own and the one before, part of which may be computed together with it.
+  /// enough of them: all that end `newestPositions` before it.
   public static func chunks(before position: Int) -> Int {
-    position < leastPositions ? 0 : position / KeyValueStore.chunkLength - 1
+    position < leastPositions ? 0 : (position - newestPositions) / KeyValueStore.chunkLength
   }
 
   /// Room for a sketch; nil when the system refuses it. Its pages take memory as they are written.
@@ -61,13 +65,13 @@ struct SketchAddress {
 extension CachePosition {
   /// How many of its sequence's first chunks it reads by their sketches.
   var sketchedChunks: Int {
-    isGenerated && KeyValueSketch.exists(headSize: store.headSize) ? KeyValueSketch.chunks(before: position) : 0
+    isGenerated && store.format.hasSketches(headSize: store.headSize) ? KeyValueSketch.chunks(before: position) : 0
   }
 }
 
 extension ComputeEngine {
   /// Makes the sketches that rows at `positions` will read in `layers` and that do not exist yet; false when the system
-  /// refuses the memory. What lies more than a chunk before a row is in its cache.
+  /// refuses the memory. What lies `newestPositions` and more before a row is in its cache.
   public func sketchPasts(of positions: [CachePosition], layers: [Int]) -> Bool {
     for place in positions {
       let missing = (0..<place.sketchedChunks).filter { place.store.sketch(chunk: $0) == nil }

@@ -16,7 +16,7 @@ public struct KeyValuePiece: Sendable, Equatable {
 extension KeyValueStore {
   /// The name of the number format and the layout of exported bytes.
   public var exportFormat: String {
-    "\(format.rawValue), in tiles of \(HYPNOS_TILE)"
+    "\(format == .q8_0 ? "q8_0" : "f16"), in tiles of \(HYPNOS_TILE)"
       + (format == .q8_0
         ? ", two neighbours together, keys spread by \(HYPNOS_KEY_BLOCK), a scale for \(HYPNOS_VALUE_BLOCK) of a value"
         : "")

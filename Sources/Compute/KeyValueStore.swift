@@ -5,12 +5,17 @@ import Glibc
 
 /// The number format of cached keys and values.
 public enum CacheFormat: String, Sendable, CaseIterable {
-  /// 16-bit floats.
+  /// 16-bit floats; generated tokens read a long past by its sketch.
   case f16
   /// 8 bits, with an f16 scale for each 32 values of a key and each 64 of a value: little more than half the memory.
   case q8_0
+  /// 16-bit floats, all of which every token reads.
+  case f16Whole = "f16-whole"
 
-  var number: Int32 { self == .f16 ? Int32(HYPNOS_CACHE_F16) : Int32(HYPNOS_CACHE_Q8) }
+  var number: Int32 { self == .q8_0 ? Int32(HYPNOS_CACHE_Q8) : Int32(HYPNOS_CACHE_F16) }
+
+  /// Whether generated tokens read a long past of heads of `headSize` values by its sketch.
+  public func hasSketches(headSize: Int) -> Bool { self != .f16Whole && KeyValueSketch.exists(headSize: headSize) }
 
   /// Bytes of one position's key and value of `headSize` values each.
   public func bytes(headSize: Int) -> Int { keyBytes(headSize: headSize) + valueBytes(headSize: headSize) }

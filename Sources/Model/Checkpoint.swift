@@ -61,15 +61,15 @@ public final class Checkpoint {
   /// Tokens in the vocabulary.
   public var vocabularySize: Int { weights.embedding.rows }
 
-  /// Bytes of KV cache that `positions` positions take.
+  /// Bytes of KV cache that `positions` positions take, the sketches of a long past included.
   public func cacheBytes(positions: Int, format: CacheFormat = .f16) -> Int {
     parameters.layers * parameters.keyValueHeads * format.bytes(headSize: parameters.headSize) * positions
-      + sketchedLayers.count * sketchBytes(chunks: KeyValueSketch.chunks(before: positions))
+      + sketchedLayers(format).count * sketchBytes(chunks: KeyValueSketch.chunks(before: positions))
   }
 
-  /// The layers whose rows see all of their past, and may read it by its sketch.
-  var sketchedLayers: [Int] {
-    KeyValueSketch.exists(headSize: parameters.headSize)
+  /// The layers whose rows see all of their past, and may read it by its sketch in a cache of `format`.
+  func sketchedLayers(_ format: CacheFormat) -> [Int] {
+    format.hasSketches(headSize: parameters.headSize)
       ? (0..<parameters.layers).filter { !parameters.isLocal(layer: $0) } : []
   }
 

@@ -43,7 +43,7 @@ extension Checkpoint {
       layerBytes: matrices.reduce(0) { $0 + Double($1.region.count) }, headBytes: Double(head.region.count),
       positionBytes: Double(cacheBytes(positions: 1, format: cacheFormat)) / Double(parameters.layers),
       windows: (0..<parameters.layers).map { parameters.isLocal(layer: $0) ? parameters.slidingWindow : nil },
-      sketchBytes: sketchedLayers.isEmpty
+      sketchBytes: sketchedLayers(cacheFormat).isEmpty
         ? nil : Double(sketchBytes(chunks: 1)) / Double(KeyValueStore.chunkLength))
   }
 

@@ -107,7 +107,7 @@ public final class Transformer {
         throw .memory(bytes: place.store.bytes(positions: place.position + 1))
       }
     }
-    guard engine.sketchPasts(of: batch.map(\.place), layers: checkpoint.sketchedLayers) else {
+    guard engine.sketchPasts(of: batch.map(\.place), layers: checkpoint.sketchedLayers(cacheFormat)) else {
       throw .memory(bytes: cacheBytes(positions: batch.reduce(0) { max($0, $1.place.position) }))
     }
     if memory.rows < batch.count { memory = WorkingMemory(rows: batch.count, parameters) }

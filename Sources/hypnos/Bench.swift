@@ -48,7 +48,7 @@ struct Bench: ParsableCommand {
     name: [.short, .long], help: "The most positions of a test; as many as each needs without.")
   var context: Int?
 
-  @Option(name: .customLong("kv"), help: "The KV cache's number format: f16 or q8_0.")
+  @Option(name: .customLong("kv"), help: "The KV cache's number format: f16, q8_0 or f16-whole.")
   var cacheFormat = CacheFormat.f16
 
   @OptionGroup var adapters: AdapterOptions

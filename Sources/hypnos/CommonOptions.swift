@@ -30,7 +30,10 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     name: .customLong("kv"),
-    help: "The KV cache's number format: f16, or q8_0, which takes little more than half the memory.")
+    help: """
+      The KV cache's number format: f16; q8_0, which takes little more than half the memory; or f16-whole, all of which \
+      every token of an answer reads, however long the text.
+      """)
   var cacheFormat = CacheFormat.f16
 
   @OptionGroup var adapters: AdapterOptions

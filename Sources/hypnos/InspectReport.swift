@@ -92,7 +92,7 @@ struct InspectReport {
       ("kernels this processor runs", .array(KernelSet.available.map { .string($0.name) })),
       ("physical cores", .integer(Processors.physicalCores)), ("context", .integer(length)),
       ("bytes mapped from the file", .integer(checkpoint.byteCount)),
-      ("bytes of KV cache when the context is full", .integer(checkpoint.cacheBytes(positions: length))),
+      ("bytes of KV cache when the context is full", .integer(checkpoint.cacheBytes(positions: length, format: .f16Whole))),
       ("weights verified", .boolean(verified)),
     ]
   }

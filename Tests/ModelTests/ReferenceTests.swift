@@ -75,7 +75,7 @@ import Testing
 
   /// Answers that read a long past by its sketches are as likely as those that read all of it: nearer than with a cache
   /// of 8 bits on a text of English words, 0.0001 in 2,000 positions (docs/PERFORMANCE.md).
-  @Test(arguments: CacheFormat.allCases) func sketchesChangeHardlyAnything(cache: CacheFormat) throws {
+  @Test(arguments: [CacheFormat.f16, .q8_0]) func sketchesChangeHardlyAnything(cache: CacheFormat) throws {
     let checkpoint = try Checkpoint(path: Self.references[0].path, kernels: KernelSet.available[0])
     let model = Transformer(checkpoint, threads: 2, cacheFormat: cache)
     let url = try #require(
