@@ -30,7 +30,8 @@ ALWAYS_INLINE ints add_pairs(ints sums, ints a, ints b) {
 
 #include "products16.h"
 
-// The sums are of 16 bits, two a lane, until they are widened.
+// The sums are of 16 bits, two a lane, until they are widened. They are added in the order of the code: the compiler
+// would finish one sum after another and store what all of them share.
 ALWAYS_INLINE ints add_bytes(ints sums, ints codes, ints values) {
   __m256i s[2], x[2], y[2];
   memcpy(s, &sums, sizeof s);

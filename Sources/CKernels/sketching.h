@@ -29,7 +29,9 @@ ALWAYS_INLINE ints sketch_codes(floats values, floats inverses) {
 
 // The scales of lanes whose largest magnitudes are `most`, as they are stored, and their reciprocals.
 ALWAYS_INLINE floats sketch_scales(ints most, uint16_t *stored) {
-  store_halves(stored, (floats)most / splat(7.5f));
+  // A finite value has a finite scale.
+  floats exact = (floats)most / splat(7.5f), largest = splat(65504.0f);
+  store_halves(stored, choose((exact > largest) & (exact < splat(INFINITY)), largest, exact));
   floats scales = load_halves(stored);
   return choose(scales > splat(0), splat(1) / scales, (floats){});
 }
@@ -62,7 +64,8 @@ ALWAYS_INLINE void spread_lanes(floats x[HYPNOS_KEY_BLOCK]) {
 }
 
 // A block of sixteen keys' dimensions, spread.
-ALWAYS_INLINE void load_key_block(int cache, const uint8_t *tile, size_t size, size_t block, floats x[HYPNOS_KEY_BLOCK]) {
+ALWAYS_INLINE void load_key_block(
+  int cache, const uint8_t *tile, size_t size, size_t block, floats x[HYPNOS_KEY_BLOCK]) {
   for (size_t i = 0; i < HYPNOS_KEY_BLOCK; i++) x[i] = key_lanes(cache, tile, size, block * HYPNOS_KEY_BLOCK + i);
   if (cache == HYPNOS_CACHE_F16) spread_lanes(x);
 }

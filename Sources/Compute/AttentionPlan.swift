@@ -42,6 +42,10 @@ public final class AttentionPlan {
   let chunks: [ChunkAddress]
   /// The sketches of those that are read by them.
   let sketches: [SketchAddress?]
+  /// Whether any chunk is read by its sketch.
+  let hasSketches: Bool
+  /// Queries of the largest tile.
+  let mostQueries: Int
   /// The same in the order in which they lie in memory, for threads that share them out.
   private(set) lazy var pieces = AttentionPieces(of: tiles, heads: heads)
 
@@ -65,10 +69,8 @@ public final class AttentionPlan {
       }
     }
     hasSketches = tiles.contains { $0.sketchedChunks > 0 }
+    mostQueries = tiles.reduce(0) { max($0, $1.count) }
   }
-
-  /// Whether any chunk is read by its sketch.
-  let hasSketches: Bool
 
   /// The batch's rows.
   public var rowCount: Int { positions.count }

@@ -1,6 +1,6 @@
 // Attention over a long past in two passes: first the scores of every chunk, by its sketch where it has one, from which
-// is known what all weights come to; then the values, with the keys and values themselves of those tiles that hold a
-// share of it that matters. What a query reads depends on nothing but its own past.
+// is known what all weights come to; then the values, with the keys and values themselves of those positions that have
+// a share of it that matters. What a query reads depends on nothing but its own past.
 import CKernels
 import Glibc
 
@@ -49,7 +49,8 @@ extension AttentionRun {
     let results = item.tile.chunks.map { partial($0) + most * size }
     for query in 0..<item.tile.count {
       let maximum = results.reduce(-Float.infinity) { max($0, $1[query]) }
-      let factors = results.map { exp($0[query] - maximum) }
+      // In double precision, so that no library's last bit decides what is read.
+      let factors = results.map { Float(exp(Double($0[query] - maximum))) }
       let sum = zip(results, factors).reduce(Float(0)) { $0 + $1.0[most + query] * $1.1 }
       for chunk in 0..<item.tile.sketchedChunks {
         let bound = bounds(partial(chunk)) + query

@@ -18,8 +18,8 @@ struct AttentionRun: @unchecked Sendable {
   /// exponentials; in floats, whole cache lines.
   var resultWidth: Int { (most * (size + 2) + 15) / 16 * 16 }
   var scoreWidth: Int { most * Int(HYPNOS_CHUNK) }
-  /// A chunk's partial result, behind which stand, where it is read by its sketch, a bound for each query and the weights.
-  var partialWidth: Int { resultWidth + (plan.hasSketches ? scoreWidth + 16 : 0) }
+  /// A chunk's partial result, behind which stand, where there are sketches, a bound and the weights of each query.
+  var partialWidth: Int { resultWidth + (plan.hasSketches ? 16 + plan.mostQueries * Int(HYPNOS_CHUNK) : 0) }
 
   /// The packed queries, behind which stand the same rounded for sketches; in floats, whole cache lines.
   var packedWidth: Int {
@@ -31,13 +31,16 @@ struct AttentionRun: @unchecked Sendable {
   /// be kept.
   var scratchWidth: Int {
     let kept = plan.hasSketches ? plan.tiles.reduce(1) { max($0, $1.chunks.count) } : 1
-    return scoreWidth + resultWidth + packedWidth + kept * partialWidth
+    return sharedWidth + packedWidth + kept * partialWidth
   }
+
+  /// The scores and the result so far, which are all that a thread needs that shares out an item's chunks with others.
+  var sharedWidth: Int { scoreWidth + resultWidth }
 
   /// All of one item. `next` is the item that this thread computes afterwards.
   func attend(_ item: AttentionItem, next: AttentionItem?, scratch: UnsafeMutablePointer<Float>) {
-    let queries = pack(item, into: scratch + scoreWidth + resultWidth)
-    let partial = scratch + scoreWidth + resultWidth + packedWidth
+    let queries = pack(item, into: scratch + sharedWidth)
+    let partial = scratch + sharedWidth + packedWidth
     guard item.tile.sketchedChunks == 0 else {
       return attendBySketches(item, queries: queries, scratch: scratch, partials: partial)
     }

@@ -75,7 +75,7 @@ extension ComputeEngine {
   /// Few queries with a long past: the threads share out its chunks, whose results are merged in their order.
   private func attendByChunks(_ run: AttentionRun) {
     let (plan, pieces) = (run.plan, run.plan.pieces)
-    let scratch = scratch(rows: pool.threads, width: run.scratchWidth)
+    let scratch = scratch(rows: pool.threads, width: run.sharedWidth)
     // The packed queries of the items stand first.
     let firstPartial = plan.itemCount
     let partials = partials(rows: firstPartial + pieces.count, width: max(run.partialWidth, run.packedWidth))
@@ -106,7 +106,7 @@ extension ComputeEngine {
   }
 
   /// Calls `body` for every piece of `plan` on all threads; `next` is what the thread does afterwards. Sketches are read
-  /// so fast that a thread takes all heads of a chunk at once.
+  /// so fast that a thread takes all heads of a chunk at once, where there are enough.
   private func eachPiece(
     of plan: AttentionPlan,
     _ body: (
@@ -114,7 +114,7 @@ extension ComputeEngine {
     ) -> Void
   ) {
     let pieces = plan.pieces
-    let together = plan.hasSketches ? plan.heads : 1
+    let together = plan.hasSketches && pieces.count >= 4 * plan.heads * pool.threads ? plan.heads : 1
     pool.runAhead(pieces.count / together) { group, next, thread in
       for index in group * together..<(group + 1) * together {
         let following = index + 1 < (group + 1) * together ? index + 1 : next.map { $0 * together }

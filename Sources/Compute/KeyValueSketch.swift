@@ -6,7 +6,7 @@ import Glibc
 /// The sketch of a chunk: head after head of layer after layer, as the kernels lay them out.
 public final class KeyValueSketch {
   /// Positions from which a past is worth a sketch: four chunks. Reading fewer takes hardly any time beside the weights.
-  static let leastPositions = 4 * KeyValueStore.chunkLength
+  public static let leastPositions = 4 * KeyValueStore.chunkLength
   /// The share of all weights above which a position is read from the cache itself. At 2^-8 what is left of the rounding
   /// changes less than a cache of 8 bits does (docs/PERFORMANCE.md).
   static let share: Float = 1.0 / 256
@@ -33,16 +33,17 @@ public final class KeyValueSketch {
     position < leastPositions ? 0 : (position - newestPositions) / KeyValueStore.chunkLength
   }
 
-  /// Room for a sketch; nil when the system refuses it. Its pages take memory as they are written.
-  init?(layers: Int, heads: Int, headSize: Int) {
-    let headBytes = KeyValueSketch.headBytes(headSize: headSize)
-    byteCount = layers * heads * headBytes
+  /// Room for a sketch of a chunk of `store`, of which `layers` layers will be filled; nil when the system refuses it.
+  fileprivate init?(of store: KeyValueStore, layers: Int) {
+    let headBytes = KeyValueSketch.headBytes(headSize: store.headSize)
+    byteCount = store.layers * store.heads * headBytes
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
     guard let memory = mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0), memory != MAP_FAILED else {
       return nil
     }
-    madvise(memory, byteCount, MADV_HUGEPAGE)
-    address = SketchAddress(base: memory, layers: layers, heads: heads, headBytes: headBytes)
+    // Large pages would be filled between the layers, too.
+    if layers == store.layers { madvise(memory, byteCount, MADV_HUGEPAGE) }
+    address = SketchAddress(base: memory, layers: store.layers, heads: store.heads, headBytes: headBytes)
   }
 
   deinit { munmap(address.base, byteCount) }
@@ -62,6 +63,14 @@ struct SketchAddress {
   }
 }
 
+extension KeyValueStore {
+  /// How many of its first positions are as if all were a prompt's, when those from `position` on were generated: their
+  /// keys and values then depend on sketches.
+  public func exactPositions(generatedFrom position: Int) -> Int {
+    format.hasSketches(headSize: headSize) ? max(position, KeyValueSketch.leastPositions) : capacity
+  }
+}
+
 extension CachePosition {
   /// How many of its sequence's first chunks it reads by their sketches.
   var sketchedChunks: Int {
@@ -70,28 +79,36 @@ extension CachePosition {
 }
 
 extension ComputeEngine {
-  /// Makes the sketches that rows at `positions` will read in `layers` and that do not exist yet; false when the system
-  /// refuses the memory. What lies `newestPositions` and more before a row is in its cache.
+  /// Makes the sketches that rows at `positions` will read in `layers` and that do not exist yet; false, and none made for
+  /// a sequence, when the system refuses the memory. What lies `newestPositions` and more before a row is in its cache.
   public func sketchPasts(of positions: [CachePosition], layers: [Int]) -> Bool {
-    for place in positions {
-      let missing = (0..<place.sketchedChunks).filter { place.store.sketch(chunk: $0) == nil }
-      guard !missing.isEmpty else { continue }
-      var sketches: [(chunk: ChunkAddress, sketch: SketchAddress)] = []
-      for chunk in missing {
-        guard let sketch = place.store.addSketch(chunk: chunk) else { return false }
-        sketches.append((place.store.address(chunk: chunk), sketch.address))
-      }
-      let (number, size, heads) = (place.store.format.number, place.store.headSize, place.store.heads)
-      pool.run(sketches.count * layers.count) { item, _ in
-        let (chunk, sketch) = sketches[item / layers.count]
-        let layer = layers[item % layers.count]
-        for head in 0..<heads {
-          kernels.table.pointee.sketch(
-            number, size, chunk.keys(layer: layer, head: head), chunk.values(layer: layer, head: head),
-            sketch.head(head, layer: layer))
-        }
+    guard !layers.isEmpty else { return true }
+    for place in positions where place.sketchedChunks > 0 {
+      let missing = (0..<place.sketchedChunks).filter { !place.store.hasSketch(chunk: $0) }
+      guard missing.isEmpty || sketch(missing, of: place.store, layers: layers) else { return false }
+    }
+    return true
+  }
+
+  private func sketch(_ chunks: [Int], of store: KeyValueStore, layers: [Int]) -> Bool {
+    var sketches: [KeyValueSketch] = []
+    for _ in chunks {
+      guard let sketch = KeyValueSketch(of: store, layers: layers.count) else { return false }
+      sketches.append(sketch)
+    }
+    let (number, size, heads) = (store.format.number, store.headSize, store.heads)
+    let work = zip(chunks, sketches).map { (store.address(chunk: $0), $1.address) }
+    pool.run(work.count * layers.count) { item, _ in
+      let (chunk, sketch) = work[item / layers.count]
+      let layer = layers[item % layers.count]
+      for head in 0..<heads {
+        kernels.table.pointee.sketch(
+          number, size, chunk.keys(layer: layer, head: head), chunk.values(layer: layer, head: head),
+          sketch.head(head, layer: layer))
       }
     }
+    // A sketch that is there is whole.
+    for (chunk, sketch) in zip(chunks, sketches) { store.setSketch(sketch, chunk: chunk) }
     return true
   }
 }

@@ -92,12 +92,11 @@ public final class KeyValueStore {
   /// The sketch of chunk `index`, which is full; nil before it is made.
   func sketch(chunk index: Int) -> KeyValueSketch? { chunks[index].sketch }
 
-  /// Gives chunk `index`, which is full, a sketch that is still to be made; nil when the system refuses the memory.
-  func addSketch(chunk index: Int) -> KeyValueSketch? {
-    let sketch = KeyValueSketch(layers: layers, heads: heads, headSize: headSize)
-    chunks[index].sketch = sketch
-    return sketch
-  }
+  /// Whether it is made.
+  func hasSketch(chunk index: Int) -> Bool { chunks[index].sketch != nil }
+
+  /// Keeps the sketch of chunk `index` beside it, until it is written to.
+  func setSketch(_ sketch: KeyValueSketch, chunk index: Int) { chunks[index].sketch = sketch }
 
   /// Bytes that `positions` positions take.
   public func bytes(positions: Int) -> Int { layers * heads * positions * format.bytes(headSize: headSize) }

@@ -149,8 +149,8 @@ public final class BatchGenerator {
 
   /// Whether the caches of the sequences, grown to their ends, leave room for `positions` more.
   private func fits(_ positions: Int) -> Bool {
-    let taken = running.reduce(0) { $0 + longest($1.prompt, $1.decoding.options) }
-    return model.cacheBytes(positions: taken + positions) <= limit.cacheBytes
+    let taken = running.reduce(0) { $0 + model.cacheBytes(positions: longest($1.prompt, $1.decoding.options)) }
+    return taken + model.cacheBytes(positions: positions) <= limit.cacheBytes
   }
 
   /// The most positions that `prompt` and its answer may come to.

@@ -48,8 +48,10 @@ final class BatchSequence {
     tokens.removeLast(turn.logitRows - kept)
   }
 
-  /// How many of the first tokens of `other`, its last one left out, are in the store.
-  func computed(of other: [Int32]) -> Int { min(tokens.commonPrefixLength(other), other.count - 1) }
+  /// How many of the first tokens of `other`, its last one left out, are in the store as a prompt's would be.
+  func computed(of other: [Int32]) -> Int {
+    min(tokens.commonPrefixLength(other), other.count - 1, store.exactPositions(generatedFrom: prompt.count))
+  }
 
   /// The same once its prompt is read.
   func shared(with other: [Int32]) -> Int {

@@ -54,7 +54,8 @@ struct Decoding {
     while finish == nil {
       let token = sampler.choose(logits, row: first + accepted)
       text += append(token, logits, row: first + accepted)
-      guard accepted < draft.count, draft[accepted] == token else { break }
+      // A token that ends the answer is not computed, as it would not be without a draft.
+      guard finish == nil, accepted < draft.count, draft[accepted] == token else { break }
       accepted += 1
     }
     pace.record(drafted: draft.count, accepted: accepted)

@@ -45,6 +45,8 @@ public final class Session {
   }
   private var computed: [Int32] = []
   private var adapterGeneration = 0
+  /// The first token that was generated and not read as part of a prompt.
+  private var generatedFrom: Int?
   let store: KeyValueStore
   /// Where beginnings are kept from one start of the program to the next.
   public let prefixCache: PrefixCache?
@@ -68,8 +70,12 @@ public final class Session {
   }
 
   /// How many of the first tokens of `prefix` need not be computed again.
+  ///
+  /// Of a long answer that was generated none but its beginning: as part of a prompt it is read in full, so that a
+  /// conversation gets the answers it would get if it began with what was said.
   public func reusable(of prefix: [Int32]) -> Int {
-    max(0, min(tokens.commonPrefixLength(prefix), prefix.count - 1))
+    let exact = generatedFrom.map(store.exactPositions) ?? tokens.count
+    return max(0, min(tokens.commonPrefixLength(prefix), prefix.count - 1, exact))
   }
 
   /// Moves the session to `prefix` and returns the logits that follow its last token,
@@ -82,6 +88,7 @@ public final class Session {
     guard prefix.count <= context else { throw ContextExceeded(tokens: prefix.count, available: context) }
     let kept = reusable(of: prefix)
     tokens.removeLast(tokens.count - min(tokens.count, kept))
+    generatedFrom = nil
     while true {
       if isCancelled() { throw Interrupted() }
       let end = min(tokens.count + Session.stepLength, prefix.count)
@@ -104,7 +111,7 @@ public final class Session {
   /// The logits behind every token of `ids`, computed afresh, handed over row by row as they come.
   public func evaluate(_ ids: [Int32], receive: (_ position: Int, _ logits: [Float]) throws -> Void) throws {
     guard ids.count <= context else { throw ContextExceeded(tokens: ids.count, available: context) }
-    tokens = []
+    (tokens, generatedFrom) = ([], nil)
     let step = 32
     while tokens.count < ids.count {
       let start = tokens.count
@@ -122,6 +129,7 @@ public final class Session {
       BatchRow(token: $1, store: store, position: start + $0, isGenerated: isGenerated)
     }
     let rows = wantsAll ? Array(batch.indices) : (isLast ? [batch.count - 1] : [])
+    if isGenerated { generatedFrom = generatedFrom ?? start }
     let logits = try model.forward(batch, logitRows: rows)
     tokens += slice
     return logits

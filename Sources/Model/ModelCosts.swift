@@ -19,7 +19,7 @@ public struct ModelCosts: Sendable {
   public let windows: [Int?]
 
   /// Bytes of the sketch of one position's keys and values in one layer; nil where there are no sketches.
-  public var sketchBytes: Double?
+  public let sketchBytes: Double?
 
   /// Bytes of KV cache that a row reads which sees `positions` positions, its own included: all of them in a prompt;
   /// where the row `isGenerated`, the sketches of a long past in their place.

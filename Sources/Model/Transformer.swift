@@ -108,7 +108,7 @@ public final class Transformer {
       }
     }
     guard engine.sketchPasts(of: batch.map(\.place), layers: checkpoint.sketchedLayers(cacheFormat)) else {
-      throw .memory(bytes: cacheBytes(positions: batch.reduce(0) { max($0, $1.place.position) }))
+      throw .memory(bytes: cacheBytes(positions: batch.reduce(0) { max($0, $1.place.position) } + 1))
     }
     if memory.rows < batch.count { memory = WorkingMemory(rows: batch.count, parameters) }
     embed(batch)

@@ -85,6 +85,7 @@ struct InspectReport {
     _ checkpoint: Checkpoint, _ kernels: KernelSet, _ context: Int?, _ verified: Bool
   ) -> [(name: String, value: JSONValue)] {
     let length = context ?? checkpoint.parameters.trainedContext
+    let cacheBytes = checkpoint.cacheBytes(positions: length, format: .f16Whole)
     return [
       ("architecture", .string(checkpoint.parameters.architecture.rawValue)),
       ("parameters", .integer(checkpoint.parameterCount)), ("fingerprint", .string(checkpoint.fingerprint)),
@@ -92,7 +93,8 @@ struct InspectReport {
       ("kernels this processor runs", .array(KernelSet.available.map { .string($0.name) })),
       ("physical cores", .integer(Processors.physicalCores)), ("context", .integer(length)),
       ("bytes mapped from the file", .integer(checkpoint.byteCount)),
-      ("bytes of KV cache when the context is full", .integer(checkpoint.cacheBytes(positions: length, format: .f16Whole))),
+      ("bytes of KV cache when the context is full", .integer(cacheBytes)),
+      ("bytes of its sketches for long answers", .integer(checkpoint.cacheBytes(positions: length) - cacheBytes)),
       ("weights verified", .boolean(verified)),
     ]
   }

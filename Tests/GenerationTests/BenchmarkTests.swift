@@ -22,9 +22,12 @@ import Testing
   @Test func aWindowBoundsWhatIsRead() {
     let costs = ModelCosts(
       layerMultiplyAccumulates: 1, headMultiplyAccumulates: 1, layerBytes: 1, headBytes: 1, positionBytes: 10,
-      windows: [8, nil])
+      windows: [8, nil], sketchBytes: 3)
     #expect(costs.cacheBytes(seeing: 5) == 100)
     #expect(costs.cacheBytes(seeing: 20) == 280)
+    // Of 2,001 positions a generated token reads 7 chunks by their sketches in the layer that sees all.
+    #expect(costs.cacheBytes(seeing: 2001) == 80 + 20_010)
+    #expect(costs.cacheBytes(seeing: 2001, isGenerated: true) == 80 + 2_090 + 5_376)
   }
 
   @Test func limitsByHand() throws {

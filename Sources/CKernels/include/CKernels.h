@@ -103,9 +103,9 @@ static inline size_t hypnos_value_tile_bytes(int cache, size_t size) {
 }
 
 // The sketch of one head's full chunk is its keys and values in 4 bits, both less their means over the chunk, for heads
-// of whole blocks of a value and at most HYPNOS_SKETCH_MOST values: the keys' codes [16 tiles][size / 8][16], spread by blocks as those
-// of 8 bits are, a lane a key's eight dimensions, four in the low halves of its bytes and four in the high ones; the
-// values' codes [16 tiles][2][size], a lane one dimension of eight positions; the keys' scales in f16,
+// of whole blocks of a value and at most HYPNOS_SKETCH_MOST values: the keys' codes [16 tiles][size / 8][16], spread by
+// blocks as those of 8 bits are, a lane a key's eight dimensions, four in the low halves of its bytes and four in the
+// high ones; the values' codes [16 tiles][2][size], a lane one dimension of eight positions; the keys' scales in f16,
 // [16 tiles][blocks][16], and the values'; then in float32 the mean key [size], the mean value [size] and the keys'
 // largest scales [blocks].
 enum { HYPNOS_SKETCH_MOST = 512, HYPNOS_SKETCH_QUERY_BLOCK = 192 };
@@ -208,7 +208,8 @@ typedef struct {
     const void *rounded, size_t query_count, size_t size, const void *sketch, const void *next, float *weights,
     float *maxima, float *sums, float *noises);
   // What `attend` gives, from those weights, which it changes, and the values of the sketch; where a weight is above the
-  // query's bound, key and value are read from the cache itself.
+  // query's bound, as all are above one below zero, key and value are read from the cache itself. `rounded` is what
+  // `sketch_query` made of the queries, one behind the other.
   void (*attend_sketched)(
     int cache, const float *queries, const void *rounded, size_t query_count, size_t size, const void *keys,
     const void *values, const void *sketch, const void *next, const float *bounds, float *weights, float *maxima,
