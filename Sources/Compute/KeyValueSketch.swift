@@ -80,10 +80,15 @@ extension CachePosition {
 
 extension ComputeEngine {
   /// Makes the sketches that rows at `positions` will read in `layers` and that do not exist yet; false, and none made for
-  /// a sequence, when the system refuses the memory. What lies `newestPositions` and more before a row is in its cache.
+  /// a sequence, when the system refuses the memory. What lies `newestPositions` and more before a row is in its cache,
+  /// so that generated rows of one sequence are fewer.
   public func sketchPasts(of positions: [CachePosition], layers: [Int]) -> Bool {
     guard !layers.isEmpty else { return true }
+    var first: CachePosition?
     for place in positions where place.sketchedChunks > 0 {
+      let start = first.flatMap { $0.store === place.store ? $0 : nil } ?? place
+      precondition(place.position - start.position < KeyValueSketch.newestPositions, "few generated rows at once")
+      first = start
       let missing = (0..<place.sketchedChunks).filter { !place.store.hasSketch(chunk: $0) }
       guard missing.isEmpty || sketch(missing, of: place.store, layers: layers) else { return false }
     }
