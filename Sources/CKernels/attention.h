@@ -52,6 +52,28 @@ ALWAYS_INLINE int tiles_together(int count) {
   return vectors_together(count) < SCORE_TILES ? vectors_together(count) : SCORE_TILES;
 }
 
+// Fetches `bytes` bytes at `p`.
+ALWAYS_INLINE void fetch_bytes(const void *p, size_t bytes) {
+  for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch((const uint8_t *)p + line, 0, 2);
+}
+
+// Calls `function` for all queries, or for one half after the other where there are more than registers for their sums,
+// with a constant number of them; the other arguments are for those from query `before` on.
+#define FOR_QUERIES(query_count, function, ...) \
+  for (size_t before = 0, most = query_count <= ATTEND_SUMS ? query_count : (query_count + 1) / 2; \
+       before < query_count; before += most) \
+    switch (most < query_count - before ? most : query_count - before) { \
+      case 1: function(1, __VA_ARGS__); break; \
+      case 2: function(2, __VA_ARGS__); break; \
+      case 3: function(3, __VA_ARGS__); break; \
+      case 4: function(4, __VA_ARGS__); break; \
+      case 5: function(5, __VA_ARGS__); break; \
+      case 6: function(6, __VA_ARGS__); break; \
+      case 7: function(7, __VA_ARGS__); break; \
+      case 8: function(8, __VA_ARGS__); break; \
+      default: break; \
+    }
+
 #include "attention8.h"
 
 static void store_value(int cache, const float *value, size_t size, size_t position, void *tiles) {
@@ -156,7 +178,7 @@ ALWAYS_INLINE void weigh_vectors(
     const uint8_t *ahead = unit_ahead(
       (const uint8_t *)values, t + AHEAD / (2 * size), to, next->values, next->positions, 2 * size,
       (const uint8_t *)(values + t * size));
-    for (size_t line = 0; line < 2 * size; line += 64) __builtin_prefetch(ahead + line, 0, 2);
+    fetch_bytes(ahead, 2 * size);
     for (int v = 0; v < vectors; v++) {
       floats loaded = load_halves(values + t * size + d + 16 * (size_t)v);
       for (int q = 0; q < count; q++) sums[q][v] = fused(splat(weights[q * HYPNOS_CHUNK + t]), loaded, sums[q][v]);
@@ -186,7 +208,7 @@ ALWAYS_INLINE void weigh_values(
 }
 
 ALWAYS_INLINE void attend_as(
-  int cache, int count, const float *queries, size_t size, const uint8_t *keys, const uint8_t *values,
+  int count, int cache, const float *queries, size_t size, const uint8_t *keys, const uint8_t *values,
   const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch,
   const hypnos_cache_part *next) {
   int32_t from = HYPNOS_CHUNK, to = 0;
@@ -212,34 +234,13 @@ static void attend(
   const hypnos_cache_part *next) {
   static const hypnos_cache_part nothing;
   if (!next) next = &nothing;
-  // More queries than there are registers for their sums come in two parts, which use the scratch in turn.
-  if (query_count > ATTEND_SUMS) {
-    size_t half = (query_count + 1) / 2, rest = query_count - half;
-    attend(cache, queries, half, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch, &nothing);
-    attend(
-      cache, queries + half * size, rest, size, keys, values, firsts + half, lasts + half, maxima + half, sums + half,
-      outputs + half * size, scratch, next);
-    return;
-  }
-#define AS(N) \
-  case N: \
-    if (cache == HYPNOS_CACHE_F16) \
-      attend_as( \
-        HYPNOS_CACHE_F16, N, queries, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch, next); \
-    else \
-      attend_as(HYPNOS_CACHE_Q8, N, queries, size, keys, values, firsts, lasts, maxima, sums, outputs, scratch, next); \
-    break
-  switch (query_count) {
-    AS(1);
-    AS(2);
-    AS(3);
-    AS(4);
-    AS(5);
-    AS(6);
-    AS(7);
-    AS(8);
-    default: break;
-  }
+  // Parts of the queries use the scratch in turn.
+#define AS(number) \
+  FOR_QUERIES( \
+    query_count, attend_as, number, queries + before * size, size, keys, values, firsts + before, lasts + before, \
+    maxima + before, sums + before, outputs + before * size, scratch, before + most < query_count ? &nothing : next)
+  if (cache == HYPNOS_CACHE_F16) AS(HYPNOS_CACHE_F16)
+  else AS(HYPNOS_CACHE_Q8)
 #undef AS
 }
 

@@ -107,18 +107,24 @@ ALWAYS_INLINE ints load_pairs(const uint8_t *p) {
   return (ints)__builtin_convertvector(*(const bytes32 *)p, shorts32);
 }
 
+// The first or the second of each pair as floats.
+ALWAYS_INLINE floats one_of_pairs(ints pairs, int second) {
+  return __builtin_convertvector(second ? pairs >> 16 : pairs << 16 >> 16, floats);
+}
+
 ALWAYS_INLINE ints load_pairs_part(const uint8_t *p, size_t pairs) {
   uint8_t part[32] = {0};
   memcpy(part, p, 2 * pairs);
   return load_pairs(part);
 }
 
-// What values are multiplied with before they are rounded to 16 bits, when `magnitudes` are the largest of them;
-// `scale` takes it back, and is not finite when a value is not.
-ALWAYS_INLINE floats rounding_factor(ints magnitudes, float *scale) {
+// What values are multiplied with before they are rounded to codes of up to `most`, when `magnitudes` are the largest of
+// them; `scale` takes it back, and is not finite when a value is not. Where the quotient could be infinite, the values
+// are nothing beside any others.
+ALWAYS_INLINE floats rounding_factor(ints magnitudes, float most, float *scale) {
   float peak = peak_of(magnitudes);
-  *scale = peak / CACHE_PEAK;
-  return splat(peak != 0 ? CACHE_PEAK / peak : 0.0f);
+  *scale = peak / most;
+  return splat(peak > 0x1p-112f ? most / peak : 0.0f);
 }
 
 // Thirty-two values times `factor` as pairs of 16-bit integers, which are the low bits of a number near 1.5 * 2^23.
@@ -140,7 +146,7 @@ ALWAYS_INLINE float round_query(const float *values, size_t count, int32_t *pair
     for (int v = 0; v < 2; v++) most = __builtin_elementwise_max(most, magnitude(block[v]));
   }
   float scale;
-  floats factor = rounding_factor(most, &scale);
+  floats factor = rounding_factor(most, CACHE_PEAK, &scale);
   for (size_t i = 0; i < count; i += HYPNOS_KEY_BLOCK)
     round_pairs(blocks[i / 16], blocks[i / 16 + 1], factor, pairs + i / 2);
   return scale;
@@ -196,19 +202,27 @@ ALWAYS_INLINE void score_keys8(
   }
 }
 
-// One query's weights for `count` tiles times the scales of a block of their values, as pairs of positions. A weight of
-// zero hides whatever scale stands at a position that is not seen.
-ALWAYS_INLINE float round_weights(
-  const float *weights, const floats scales[TILES_ROUNDED], size_t count, int32_t *pairs) {
-  floats scaled[TILES_ROUNDED] = {};
+// One query's weights for `count` tiles times the scales of a block of their values; returns the largest magnitudes. A
+// weight of zero hides whatever scale stands at a position that is not seen.
+ALWAYS_INLINE ints scale_weights(
+  const float *weights, const floats scales[TILES_ROUNDED], size_t count, floats scaled[TILES_ROUNDED]) {
   ints most = {};
-  for (size_t t = 0; t < TILES_ROUNDED && t < count; t++) {
+  for (size_t t = 0; t < TILES_ROUNDED; t++) {
+    scaled[t] = (floats){};
+    if (t >= count) continue;
     floats weight = load(weights + t * HYPNOS_TILE);
     scaled[t] = choose(weight == splat(0), (floats){}, weight * scales[t]);
     most = __builtin_elementwise_max(most, magnitude(scaled[t]));
   }
+  return most;
+}
+
+// The same as pairs of positions, rounded; returns their scale.
+ALWAYS_INLINE float round_weights(
+  const float *weights, const floats scales[TILES_ROUNDED], size_t count, int32_t *pairs) {
+  floats scaled[TILES_ROUNDED];
   float scale;
-  floats factor = rounding_factor(most, &scale);
+  floats factor = rounding_factor(scale_weights(weights, scales, count, scaled), CACHE_PEAK, &scale);
   for (size_t t = 0; t < TILES_ROUNDED; t += 2)
     round_pairs(scaled[t], scaled[t + 1], factor, pairs + t * HYPNOS_TILE / 2);
   return scale;

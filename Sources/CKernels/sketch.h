@@ -22,22 +22,28 @@ typedef struct {
 } query_block;
 _Static_assert(sizeof(query_block) == HYPNOS_SKETCH_QUERY_BLOCK, "whole cache lines");
 
+// Values times `factor` as codes of 8 bits, four to a word; returns what 7.5 of each code they are multiplied with comes
+// to.
+ALWAYS_INLINE float round_to_words(const floats *values, size_t vectors, floats factor, int32_t *words) {
+  ints sum = {};
+  for (size_t v = 0; v < vectors; v++) {
+    ints codes = nearest(values[v] * factor);
+    bytes16 bytes = __builtin_convertvector(codes, bytes16);
+    memcpy(words + 4 * v, &bytes, sizeof bytes);
+    sum += codes;
+  }
+  return -7.5f * (float)__builtin_reduce_add(sum);
+}
+
 static void sketch_query(const float *query, size_t size, void *rounded) {
   query_block *to = rounded;
   for (size_t d = 0; d < size; d += HYPNOS_KEY_BLOCK, to++) {
     floats block[2] = {load(query + d), load(query + d + 16)};
     spread(block, block + 1, QUERY_FACTOR);
-    float peak = peak_of(__builtin_elementwise_max(magnitude(block[0]), magnitude(block[1])));
-    floats inverse = splat(peak > 0x1p-119f ? QUERY_PEAK / peak : 0.0f);
-    ints codes[2];
-    for (int v = 0; v < 2; v++) {
-      store(to->values + 16 * v, block[v]);
-      codes[v] = nearest(block[v] * inverse);
-      bytes16 bytes = __builtin_convertvector(codes[v], bytes16);
-      memcpy(to->words + 4 * v, &bytes, sizeof bytes);
-    }
-    to->scale = peak / QUERY_PEAK;
-    to->offset = -7.5f * (float)__builtin_reduce_add(codes[0] + codes[1]);
+    ints most = __builtin_elementwise_max(magnitude(block[0]), magnitude(block[1]));
+    floats factor = rounding_factor(most, QUERY_PEAK, &to->scale);
+    for (int v = 0; v < 2; v++) store(to->values + 16 * v, block[v]);
+    to->offset = round_to_words(block, 2, factor, to->words);
     to->square = add_lanes(fused(block[0], block[0], block[1] * block[1]));
   }
 }
@@ -92,11 +98,6 @@ ALWAYS_INLINE void score_sketched_tile(
   for (int q = 0; q < count; q++) store(scores + q * HYPNOS_CHUNK, sums[q]);
 }
 
-// Fetches `bytes` bytes at `p`.
-ALWAYS_INLINE void fetch_bytes(const void *p, size_t bytes) {
-  for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch((const uint8_t *)p + line, 0, 2);
-}
-
 ALWAYS_INLINE void score_sketch_as(
   int count, const query_block *queries, size_t size, const void *sketched, const void *next, float *weights,
   float *maxima, float *sums, float *noises) {
@@ -119,34 +120,20 @@ ALWAYS_INLINE void score_sketch_as(
   for (int q = 0; q < count; q++) soften(weights + q * HYPNOS_CHUNK, tiles, 0, HYPNOS_CHUNK, maxima + q, sums + q);
 }
 
-// One query's weights for a group of tiles times the scales of a block of their values, four to a word; returns what
-// 7.5 of each code comes to.
-ALWAYS_INLINE float round_to_words(
-  const float *weights, const uint16_t *scales, size_t stride, int32_t *words, float *scale) {
-  floats scaled[TILES_ROUNDED];
-  ints most = {}, sum = {};
-  for (size_t t = 0; t < TILES_ROUNDED; t++) {
-    floats weight = load(weights + t * HYPNOS_TILE);
-    scaled[t] = choose(weight == splat(0), (floats){}, weight * load_halves(scales + t * stride));
-    most = __builtin_elementwise_max(most, magnitude(scaled[t]));
-  }
-  float peak = peak_of(most);
-  floats inverse = splat(peak > 0x1p-119f ? WEIGHT_PEAK / peak : 0.0f);
-  for (size_t t = 0; t < TILES_ROUNDED; t++) {
-    ints codes = nearest(scaled[t] * inverse);
-    sum += codes;
-    bytes16 bytes = __builtin_convertvector(codes, bytes16);
-    memcpy(words + t * HYPNOS_TILE / 4, &bytes, sizeof bytes);
-  }
-  *scale = peak / WEIGHT_PEAK;
-  return -7.5f * (float)__builtin_reduce_add(sum);
-}
-
 // A query's rounded weights for a group of tiles.
 typedef struct {
   int32_t words[TILES_ROUNDED * HYPNOS_TILE / 4];
   float scale, offset;
 } weight_group;
+
+ALWAYS_INLINE weight_group round_group(const float *weights, const floats scales[TILES_ROUNDED]) {
+  floats scaled[TILES_ROUNDED];
+  weight_group group;
+  floats factor =
+    rounding_factor(scale_weights(weights, scales, TILES_ROUNDED, scaled), WEIGHT_PEAK, &group.scale);
+  group.offset = round_to_words(scaled, TILES_ROUNDED, factor, group.words);
+  return group;
+}
 
 // Adds the weighted sums of `vectors` times sixteen dimensions of a group of tiles' values to the outputs.
 ALWAYS_INLINE void weigh_sketched(
@@ -183,11 +170,11 @@ ALWAYS_INLINE void weigh_sketch_as(
   for (size_t t = 0; t < HYPNOS_CHUNK / HYPNOS_TILE; t += TILES_ROUNDED) {
     size_t start = t / TILES_ROUNDED * group_bytes;
     for (size_t b = 0; b < blocks; b++) {
+      floats scales[TILES_ROUNDED];
+      for (size_t i = 0; i < TILES_ROUNDED; i++)
+        scales[i] = load_halves(parts.value_scales + ((t + i) * blocks + b) * HYPNOS_TILE);
       weight_group groups[HYPNOS_ATTEND_QUERIES];
-      for (int q = 0; q < count; q++)
-        groups[q].offset = round_to_words(
-          weights + q * HYPNOS_CHUNK + t * HYPNOS_TILE, parts.value_scales + (t * blocks + b) * HYPNOS_TILE,
-          blocks * HYPNOS_TILE, groups[q].words, &groups[q].scale);
+      for (int q = 0; q < count; q++) groups[q] = round_group(weights + q * HYPNOS_CHUNK + t * HYPNOS_TILE, scales);
       size_t d = b * HYPNOS_VALUE_BLOCK, end = d + HYPNOS_VALUE_BLOCK;
       _Pragma("clang loop unroll(full)") for (int together = VALUE_VECTORS; together > 0; together /= 2)
         for (; together <= vectors_together(count) && d + 16 * (size_t)together <= end; d += 16 * (size_t)together)
@@ -195,23 +182,6 @@ ALWAYS_INLINE void weigh_sketch_as(
     }
   }
 }
-
-// Calls `function` for all queries, or for one half after the other where there are more than registers for their sums,
-// with a constant number of them; the other arguments are for those from query `before` on.
-#define FOR_QUERIES(query_count, function, ...) \
-  for (size_t before = 0, most = query_count <= ATTEND_SUMS ? query_count : (query_count + 1) / 2; \
-       before < query_count; before += most) \
-    switch (most < query_count - before ? most : query_count - before) { \
-      case 1: function(1, __VA_ARGS__); break; \
-      case 2: function(2, __VA_ARGS__); break; \
-      case 3: function(3, __VA_ARGS__); break; \
-      case 4: function(4, __VA_ARGS__); break; \
-      case 5: function(5, __VA_ARGS__); break; \
-      case 6: function(6, __VA_ARGS__); break; \
-      case 7: function(7, __VA_ARGS__); break; \
-      case 8: function(8, __VA_ARGS__); break; \
-      default: break; \
-    }
 
 static void score_sketch(
   const void *rounded, size_t query_count, size_t size, const void *sketched, const void *next, float *weights,

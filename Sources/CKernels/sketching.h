@@ -46,8 +46,7 @@ ALWAYS_INLINE ints pack_codes(const ints codes[8]) {
 // Dimension `d` of the sixteen keys of a tile, which with 8 bits are spread already.
 ALWAYS_INLINE floats key_lanes(int cache, const uint8_t *tile, size_t size, size_t d) {
   if (cache == HYPNOS_CACHE_F16) return load_halves((const uint16_t *)tile + d * HYPNOS_TILE);
-  ints pairs = load_pairs(tile + d / 2 * 2 * HYPNOS_TILE);
-  floats code = __builtin_convertvector(d % 2 ? pairs >> 16 : pairs << 16 >> 16, floats);
+  floats code = one_of_pairs(load_pairs(tile + d / 2 * 2 * HYPNOS_TILE), d % 2);
   return code * load_halves(cached_scales(tile, size, d / HYPNOS_KEY_BLOCK));
 }
 
@@ -102,8 +101,7 @@ ALWAYS_INLINE void sketch_key_block(int cache, size_t size, const uint8_t *keys,
 // Sixteen dimensions from `d` on of the value at `place` of a tile.
 ALWAYS_INLINE floats value_lanes(int cache, const uint8_t *tile, size_t size, size_t place, size_t d) {
   if (cache == HYPNOS_CACHE_F16) return load_halves((const uint16_t *)tile + place * size + d);
-  ints pairs = load_pairs(tile + 2 * (place / 2 * size + d));
-  floats code = __builtin_convertvector(place % 2 ? pairs >> 16 : pairs << 16 >> 16, floats);
+  floats code = one_of_pairs(load_pairs(tile + 2 * (place / 2 * size + d)), place % 2);
   return code * splat(half_to_float(cached_scales(tile, size, d / HYPNOS_VALUE_BLOCK)[place]));
 }
 

@@ -24,8 +24,11 @@ struct AttentionRun: @unchecked Sendable {
   /// The packed queries, behind which stand the same rounded for sketches; in floats, whole cache lines.
   var packedWidth: Int {
     let rounded = plan.hasSketches ? hypnos_sketch_query_bytes(size) / MemoryLayout<Float>.stride : 0
-    return most * ((size + 15) / 16 * 16 + rounded)
+    return plainWidth + most * rounded
   }
+
+  /// The packed queries alone.
+  private var plainWidth: Int { most * ((size + 15) / 16 * 16) }
 
   /// Floats of scratch: scores, the result so far, the packed queries and the partial results of as many chunks as must
   /// be kept.
@@ -144,7 +147,7 @@ struct AttentionRun: @unchecked Sendable {
 
   /// Where the rounded ones of packed queries stand.
   func rounded(_ packed: UnsafePointer<Float>) -> UnsafeMutableRawPointer {
-    UnsafeMutableRawPointer(mutating: packed + most * ((size + 15) / 16 * 16))
+    UnsafeMutableRawPointer(mutating: packed + plainWidth)
   }
 
   /// Where `query` of an item stands in the queries or the outputs, [rows, query heads * size].

@@ -89,7 +89,7 @@ extension ComputeEngine {
       let start = first.flatMap { $0.store === place.store ? $0 : nil } ?? place
       precondition(place.position - start.position < KeyValueSketch.newestPositions, "few generated rows at once")
       first = start
-      let missing = (0..<place.sketchedChunks).filter { !place.store.hasSketch(chunk: $0) }
+      let missing = (0..<place.sketchedChunks).filter { place.store.sketch(chunk: $0) == nil }
       guard missing.isEmpty || sketch(missing, of: place.store, layers: layers) else { return false }
     }
     return true

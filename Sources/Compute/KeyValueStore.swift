@@ -92,9 +92,6 @@ public final class KeyValueStore {
   /// The sketch of chunk `index`, which is full; nil before it is made.
   func sketch(chunk index: Int) -> KeyValueSketch? { chunks[index].sketch }
 
-  /// Whether it is made.
-  func hasSketch(chunk index: Int) -> Bool { chunks[index].sketch != nil }
-
   /// Keeps the sketch of chunk `index` beside it, until it is written to.
   func setSketch(_ sketch: KeyValueSketch, chunk index: Int) { chunks[index].sketch = sketch }
 

@@ -40,12 +40,15 @@ public final class Transformer {
   /// What the adapters add in each layer; empty without adapters.
   private var updates: [LayerUpdates] = []
 
+  /// The layers whose rows may read a long past by its sketch.
+  private let sketchedLayers: [Int]
   /// The number format of the caches it makes.
   public let cacheFormat: CacheFormat
 
   /// Prepares `checkpoint` for `threads` threads and caches in `cacheFormat`.
   public init(_ checkpoint: Checkpoint, threads: Int, cacheFormat: CacheFormat = .f16) {
     self.cacheFormat = cacheFormat
+    sketchedLayers = checkpoint.sketchedLayers(cacheFormat)
     self.checkpoint = checkpoint
     parameters = checkpoint.parameters
     engine = ComputeEngine(kernels: checkpoint.kernels, threads: threads)
@@ -102,17 +105,18 @@ public final class Transformer {
   public func forward(_ batch: [BatchRow], logitRows: [Int]) throws(ModelError) -> FloatMatrix {
     precondition(!batch.isEmpty && batch.count <= Transformer.batchLimit, "a batch of rows")
     precondition(zip(logitRows, logitRows.dropFirst()).allSatisfy { $0 < $1 }, "logit rows in ascending order")
-    for place in batch.map(\.place) {
+    let places = batch.map(\.place)
+    for place in places {
       guard place.store.reserve(place.position) else {
         throw .memory(bytes: place.store.bytes(positions: place.position + 1))
       }
     }
-    guard engine.sketchPasts(of: batch.map(\.place), layers: checkpoint.sketchedLayers(cacheFormat)) else {
-      throw .memory(bytes: cacheBytes(positions: batch.reduce(0) { max($0, $1.place.position) } + 1))
+    guard engine.sketchPasts(of: places, layers: sketchedLayers) else {
+      throw .memory(bytes: cacheBytes(positions: places.reduce(0) { max($0, $1.position) } + 1))
     }
     if memory.rows < batch.count { memory = WorkingMemory(rows: batch.count, parameters) }
     embed(batch)
-    var plans = LayerPlans(batch.map(\.place), parameters)
+    var plans = LayerPlans(places, parameters)
     var previous: LayerWeights?
     for (index, layer) in checkpoint.weights.layers.enumerated() {
       let update = updates.isEmpty ? nil : updates[index]

@@ -46,13 +46,16 @@ import Testing
     return Array(ids[..<place]) + [216, 16738] + Array(ids[(place + 2)...])
   }
 
+  private static func prompts(of reference: Reference) throws -> [Prompt] {
+    let url = try #require(Bundle.module.url(forResource: "Fixtures/" + reference.fixture, withExtension: "jsonl"))
+    let lines = try String(contentsOf: url, encoding: .utf8).split(separator: "\n")
+    return try lines.map { try JSONDecoder().decode(Prompt.self, from: Data($0.utf8)) }
+  }
+
   /// The bounds hold for a cache of 8 bits, too.
   @Test(arguments: present, CacheFormat.allCases)
   func idsLogitsAndGreedyText(reference: Reference, cache: CacheFormat) throws {
-    let url = try #require(
-      Bundle.module.url(forResource: "Fixtures/" + reference.fixture, withExtension: "jsonl"))
-    let lines = try String(contentsOf: url, encoding: .utf8).split(separator: "\n")
-    let prompts = try lines.map { try JSONDecoder().decode(Prompt.self, from: Data($0.utf8)) }
+    let prompts = try Self.prompts(of: reference)
     #expect(prompts.count == 10)
     let kernels = KernelSet.available[0]
     let checkpoint = try Checkpoint(path: reference.path, kernels: kernels)
@@ -78,11 +81,7 @@ import Testing
   @Test(arguments: [CacheFormat.f16, .q8_0]) func sketchesChangeHardlyAnything(cache: CacheFormat) throws {
     let checkpoint = try Checkpoint(path: Self.references[0].path, kernels: KernelSet.available[0])
     let model = Transformer(checkpoint, threads: 2, cacheFormat: cache)
-    let url = try #require(
-      Bundle.module.url(forResource: "Fixtures/" + Self.references[0].fixture, withExtension: "jsonl"))
-    let lines = try String(contentsOf: url, encoding: .utf8).split(separator: "\n")
-    let prompts = try lines.map { try JSONDecoder().decode(Prompt.self, from: Data($0.utf8)) }
-    let text = prompts.flatMap { $0.ids + $0.greedy_ids }
+    let text = try Self.prompts(of: Self.references[0]).flatMap { $0.ids + $0.greedy_ids }
     let ids = Array((0..<8).flatMap { _ in text }.prefix(1440))
     let store = model.makeStore(capacity: ids.count)
     func rows(_ range: Range<Int>, isGenerated: Bool) throws -> [[Float]] {
