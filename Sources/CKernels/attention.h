@@ -143,10 +143,22 @@ ALWAYS_INLINE floats weight_exponential(floats x) {
   return choose(x < splat(-60.0f), (floats){}, exponential_within(x));
 }
 
+// Turns the scores of some tiles into exponentials less the highest of all, by `function`; gives their sum.
+#define WEIGH_SCORES(function, scores, tiles, highest, sum) \
+  { \
+    floats shift = splat(highest == -INFINITY ? 0 : highest), total = {}; \
+    for (size_t t = 0; t < tiles; t++) { \
+      floats e = function(load(scores + t * 16) - shift); \
+      store(scores + t * 16, e); \
+      total += e; \
+    } \
+    sum = add_lanes(total); \
+  }
+
 // Turns one query's scores into exponentials; those outside its window become zero.
 ALWAYS_INLINE void soften(float *scores, size_t tiles, int32_t first, int32_t last, float *maximum, float *sum) {
   ints lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  floats top = splat(-INFINITY), total = {};
+  floats top = splat(-INFINITY);
   for (size_t t = 0; t < tiles; t++) {
     floats x = load(scores + t * 16);
     int32_t start = (int32_t)(t * 16);
@@ -155,18 +167,10 @@ ALWAYS_INLINE void soften(float *scores, size_t tiles, int32_t first, int32_t la
       x = choose((position >= first) & (position < last), x, splat(-INFINITY));
       store(scores + t * 16, x);
     }
-    top = choose(x > top, x, top);
+    top = larger(x, top);
   }
-  float highest = top[0];
-  for (int i = 1; i < 16; i++) highest = top[i] > highest ? top[i] : highest;
-  floats shift = splat(highest == -INFINITY ? 0 : highest);
-  for (size_t t = 0; t < tiles; t++) {
-    floats e = weight_exponential(load(scores + t * 16) - shift);
-    store(scores + t * 16, e);
-    total += e;
-  }
-  *maximum = highest;
-  *sum = add_lanes(total);
+  *maximum = largest_lane(top);
+  WEIGH_SCORES(weight_exponential, scores, tiles, *maximum, *sum)
 }
 
 // Weighted sums of `vectors` times sixteen of the values' dimensions, from `d` on, for all queries.

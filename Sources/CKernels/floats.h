@@ -51,6 +51,17 @@ ALWAYS_INLINE float add_lanes(floats x) {
   return (b[0] + b[2]) + (b[1] + b[3]);
 }
 
+// The larger of two numbers, lane by lane; of NaN and a number the number, where it stands second.
+ALWAYS_INLINE floats larger(floats a, floats b) { return choose(a > b, a, b); }
+
+// The largest lane of x, none of which is NaN: halves of the lanes in turn, so that few comparisons wait for others.
+ALWAYS_INLINE float largest_lane(floats x) {
+  x = larger(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  x = larger(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+  x = larger(x, __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+  return x[0] > x[1] ? x[0] : x[1];
+}
+
 // e to the x, within 2 units in the last place, for x between -87 and 88; NaN stays NaN.
 // The exponent is split off by adding 1.5 * 2^23, the rest is the Taylor series on [-ln 2 / 2, ln 2 / 2].
 ALWAYS_INLINE floats exponential_within(floats x) {

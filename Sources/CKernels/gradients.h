@@ -188,9 +188,8 @@ static void decode(int format, const uint8_t *row, size_t width, float *out) {
 static float largest(const float *values, size_t count) {
   floats most = splat(-INFINITY);
   size_t i = 0;
-  for (; i + 16 <= count; i += 16) most = choose(load(values + i) > most, load(values + i), most);
-  float result = -INFINITY;
-  for (int lane = 0; lane < 16; lane++) result = most[lane] > result ? most[lane] : result;
+  for (; i + 16 <= count; i += 16) most = larger(load(values + i), most);
+  float result = largest_lane(most);
   for (; i < count; i++) result = values[i] > result ? values[i] : result;
   return result;
 }

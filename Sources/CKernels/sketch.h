@@ -72,10 +72,24 @@ ALWAYS_INLINE void split_codes(const uint8_t *p, size_t offset, const uint8_t *a
   *high = loaded >> 4 & 0x0f0f0f0f;
 }
 
-// The scores of `count` queries against a tile of sixteen keys, to which `offsets` are added.
+// What weight_exponential gives, within 3 parts in a million, which is nothing beside the rounding of what it is used
+// for. The polynomial is the best of its degree on [-ln 2 / 2, ln 2 / 2] that is 1 at 0.
+ALWAYS_INLINE floats rough_exponential(floats x) {
+  floats shifted = fused(x, splat(0x1.715476p+0f), splat(0x1.8p23f));
+  floats r = fused(shifted - splat(0x1.8p23f), splat(-0x1.62e430p-1f), x);
+  floats p = fused(splat(0x1.5414dap-5f), r, splat(0x1.57ceb6p-3f));
+  p = fused(p, r, splat(0x1.0003f4p-1f));
+  p = fused(p, r, splat(0x1.fffba8p-1f));
+  p = fused(p, r, splat(1.0f));
+  ints scale = ((ints)shifted + 127) << 23;
+  return choose(x < splat(-60.0f), (floats){}, p * (floats)scale);
+}
+
+// The scores of `count` queries against a tile of sixteen keys, to which `offsets` are added; `tops` become the highest
+// of each lane.
 ALWAYS_INLINE void score_sketched_tile(
   int count, const query_block *queries, size_t blocks, const uint8_t *codes, const uint8_t *ahead,
-  const uint16_t *scales, const float *offsets, float *scores) {
+  const uint16_t *scales, const float *offsets, floats *tops, float *scores) {
   floats sums[HYPNOS_ATTEND_QUERIES];
   for (int q = 0; q < count; q++) sums[q] = splat(offsets[q]);
   for (size_t b = 0; b < blocks; b++) {
@@ -95,7 +109,10 @@ ALWAYS_INLINE void score_sketched_tile(
       sums[q] = fused(product * scale, splat(query->scale), sums[q]);
     }
   }
-  for (int q = 0; q < count; q++) store(scores + q * HYPNOS_CHUNK, sums[q]);
+  for (int q = 0; q < count; q++) {
+    store(scores + q * HYPNOS_CHUNK, sums[q]);
+    tops[q] = larger(sums[q], tops[q]);
+  }
 }
 
 ALWAYS_INLINE void score_sketch_as(
@@ -104,7 +121,9 @@ ALWAYS_INLINE void score_sketch_as(
   size_t blocks = size / HYPNOS_KEY_BLOCK, tiles = HYPNOS_CHUNK / HYPNOS_TILE, bytes = HYPNOS_TILE * size / 2;
   sketch_parts parts = parts_of(sketched, size), ahead = parts_of(next ? next : sketched, size);
   float offsets[HYPNOS_ATTEND_QUERIES];
+  floats tops[HYPNOS_ATTEND_QUERIES];
   for (int q = 0; q < count; q++) {
+    tops[q] = splat(-INFINITY);
     offsets[q] = multiply_mean(queries + (size_t)q * blocks, blocks, parts.key_means);
     noises[q] = noise_of(queries + (size_t)q * blocks, blocks, parts.coarsest);
   }
@@ -114,11 +133,16 @@ ALWAYS_INLINE void score_sketch_as(
     size_t scales = t * HYPNOS_TILE * blocks;
     fetch_bytes(ahead.key_scales + scales, 2 * HYPNOS_TILE * blocks);
     score_sketched_tile(
-      count, queries, blocks, parts.keys + t * bytes, ahead.keys + t * bytes, parts.key_scales + scales, offsets,
+      count, queries, blocks, parts.keys + t * bytes, ahead.keys + t * bytes, parts.key_scales + scales, offsets, tops,
       weights + t * HYPNOS_TILE);
   }
-  for (int q = 0; q < count; q++) soften(weights + q * HYPNOS_CHUNK, tiles, 0, HYPNOS_CHUNK, maxima + q, sums + q);
+  for (int q = 0; q < count; q++) {
+    maxima[q] = largest_lane(tops[q]);
+    WEIGH_SCORES(rough_exponential, (weights + q * HYPNOS_CHUNK), tiles, maxima[q], sums[q])
+  }
 }
+
+enum { WEIGHT_GROUPS = HYPNOS_CHUNK / HYPNOS_TILE / TILES_ROUNDED };
 
 // A query's rounded weights for a group of tiles.
 typedef struct {
@@ -157,6 +181,20 @@ ALWAYS_INLINE void weigh_sketched(
     }
 }
 
+// The rounded weights of a chunk for the dimensions that share its values' scales `scales`: before any is used, so that
+// no product waits for one.
+ALWAYS_INLINE void round_weights_of_chunk(
+  int count, const float *weights, const uint16_t *scales, size_t blocks,
+  weight_group groups[WEIGHT_GROUPS][HYPNOS_ATTEND_QUERIES]) {
+  for (size_t g = 0; g < WEIGHT_GROUPS; g++) {
+    floats factors[TILES_ROUNDED];
+    for (size_t i = 0; i < TILES_ROUNDED; i++)
+      factors[i] = load_halves(scales + (g * TILES_ROUNDED + i) * blocks * HYPNOS_TILE);
+    for (int q = 0; q < count; q++)
+      groups[g][q] = round_group(weights + q * HYPNOS_CHUNK + g * TILES_ROUNDED * HYPNOS_TILE, factors);
+  }
+}
+
 ALWAYS_INLINE void weigh_sketch_as(
   int count, const float *weights, const float *sums, size_t size, const void *sketched, const void *next,
   float *outputs) {
@@ -167,18 +205,14 @@ ALWAYS_INLINE void weigh_sketch_as(
       store(outputs + (size_t)q * size + d, load(parts.value_means + d) * splat(sums[q]));
   fetch_bytes(ahead.value_means, sizeof(float) * size);
   fetch_bytes(ahead.value_scales, 2 * HYPNOS_CHUNK * blocks);
-  for (size_t t = 0; t < HYPNOS_CHUNK / HYPNOS_TILE; t += TILES_ROUNDED) {
-    size_t start = t / TILES_ROUNDED * group_bytes;
-    for (size_t b = 0; b < blocks; b++) {
-      floats scales[TILES_ROUNDED];
-      for (size_t i = 0; i < TILES_ROUNDED; i++)
-        scales[i] = load_halves(parts.value_scales + ((t + i) * blocks + b) * HYPNOS_TILE);
-      weight_group groups[HYPNOS_ATTEND_QUERIES];
-      for (int q = 0; q < count; q++) groups[q] = round_group(weights + q * HYPNOS_CHUNK + t * HYPNOS_TILE, scales);
-      size_t d = b * HYPNOS_VALUE_BLOCK, end = d + HYPNOS_VALUE_BLOCK;
+  for (size_t b = 0; b < blocks; b++) {
+    weight_group groups[WEIGHT_GROUPS][HYPNOS_ATTEND_QUERIES];
+    round_weights_of_chunk(count, weights, parts.value_scales + b * HYPNOS_TILE, blocks, groups);
+    for (size_t g = 0; g < WEIGHT_GROUPS; g++) {
+      size_t start = g * group_bytes, d = b * HYPNOS_VALUE_BLOCK, end = d + HYPNOS_VALUE_BLOCK;
       _Pragma("clang loop unroll(full)") for (int together = VALUE_VECTORS; together > 0; together /= 2)
         for (; together <= vectors_together(count) && d + 16 * (size_t)together <= end; d += 16 * (size_t)together)
-          weigh_sketched(count, together, groups, parts.values + start, ahead.values + start, size, d, outputs);
+          weigh_sketched(count, together, groups[g], parts.values + start, ahead.values + start, size, d, outputs);
     }
   }
 }
@@ -201,9 +235,9 @@ typedef struct {
 // Finds the weights above `bound`: they become zero, and the sum is that of the others.
 ALWAYS_INLINE void set_apart(float *weights, float bound, exact_positions *exact, float *sum) {
   exact->count = 0;
-  floats most = {}, total = {};
-  for (size_t i = 0; i < HYPNOS_CHUNK; i += 16) most = __builtin_elementwise_max(most, load(weights + i));
-  if (!(__builtin_reduce_max(most) > bound)) return;
+  // The largest weight of a chunk is 1.
+  if (!(bound < 1)) return;
+  floats total = {};
   for (size_t i = 0; i < HYPNOS_CHUNK; i += 16) {
     floats weight = load(weights + i);
     ints above = weight > splat(bound);

@@ -46,8 +46,8 @@ public final class AttentionPlan {
   let hasSketches: Bool
   /// Queries of the largest tile.
   let mostQueries: Int
-  /// The same in the order in which they lie in memory, for threads that share them out.
-  private(set) lazy var pieces = AttentionPieces(of: tiles, heads: heads)
+  /// The same in the order of memory, for threads that share them out.
+  private(set) lazy var pieces = AttentionPieces(of: tiles, heads: heads, newestFirst: hasSketches)
 
   /// The plan for rows at `positions`, one or more of caches of one shape, reserved up to there. Each row has `group`
   /// query heads for each key/value head, and sees `window` positions, its own included; nil for all.
@@ -171,12 +171,13 @@ struct AttentionPieces {
     indices[item.tile.place(of: chunk)] * heads + item.head
   }
 
-  /// The pieces of `tiles` over each of `heads` heads.
-  init(of tiles: [AttentionTile], heads: Int) {
+  /// The pieces of `tiles` over each of `heads` heads. With `newestFirst` those come first that have no sketches: they
+  /// take longest, and small ones are better shared out at the end.
+  init(of tiles: [AttentionTile], heads: Int, newestFirst: Bool) {
     var list: [(tile: Int, chunk: Int)] = []
     var indices = [Int](repeating: 0, count: tiles.reduce(0) { $0 + $1.chunks.count })
     let chunks = (tiles.map(\.chunks.lowerBound).min() ?? 0)..<(tiles.map(\.chunks.upperBound).max() ?? 0)
-    for chunk in chunks {
+    for chunk in newestFirst ? chunks.reversed() : Array(chunks) {
       for (index, tile) in tiles.enumerated() where tile.chunks.contains(chunk) {
         indices[tile.place(of: chunk)] = list.count
         list.append((index, chunk))

@@ -2,7 +2,6 @@
 // is known what all weights come to; then the values, with the keys and values themselves of those positions that have
 // a share of it that matters. What a query reads depends on nothing but its own past.
 import CKernels
-import Glibc
 
 extension AttentionRun {
   /// All of one item whose chunks have sketches, its chunks one after the other.
@@ -46,15 +45,21 @@ extension AttentionRun {
   /// Between the passes: the weight of each sketched chunk from which on it is a share of all weights that matters. Where
   /// the scores are too noisy to tell, all do. `partial` gives the place of a chunk's partial result.
   func setBounds(_ item: AttentionItem, partial: (_ chunk: Int) -> UnsafeMutablePointer<Float>) {
-    let results = item.tile.chunks.map { partial($0) + most * size }
-    for query in 0..<item.tile.count {
-      let maximum = results.reduce(-Float.infinity) { max($0, $1[query]) }
-      // In double precision, so that no library's last bit decides what is read.
-      let factors = results.map { Float(exp(Double($0[query] - maximum))) }
-      let sum = zip(results, factors).reduce(Float(0)) { $0 + $1.0[most + query] * $1.1 }
-      for chunk in 0..<item.tile.sketchedChunks {
-        let bound = bounds(partial(chunk)) + query
-        bound.pointee = bound.pointee > KeyValueSketch.mostNoise ? -1 : KeyValueSketch.share * sum / factors[chunk]
+    let (chunks, maxima) = (item.tile.chunks, most * size)
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: chunks.count) { factors in
+      guard let first = factors.baseAddress else { return }
+      for query in 0..<item.tile.count {
+        for chunk in chunks { factors[chunk - chunks.lowerBound] = partial(chunk)[maxima + query] }
+        _ = table.pointee.exponentials(first, 1, table.pointee.largest(first, chunks.count), chunks.count)
+        let sum = chunks.reduce(Float(0)) { sum, chunk in
+          sum + partial(chunk)[maxima + most + query] * factors[chunk - chunks.lowerBound]
+        }
+        for chunk in 0..<item.tile.sketchedChunks {
+          let bound = bounds(partial(chunk)) + query
+          bound.pointee =
+            bound.pointee > KeyValueSketch.mostNoise
+            ? -1 : KeyValueSketch.share * sum / factors[chunk - chunks.lowerBound]
+        }
       }
     }
   }
