@@ -63,11 +63,9 @@ ALWAYS_INLINE float noise_of(const query_block *query, size_t blocks, const floa
   return sqrtf(variance);
 }
 
-// Four bytes of codes a lane as two vectors of bytes: the low halves and the high ones. What lies as far behind `ahead`
-// is fetched meanwhile.
-ALWAYS_INLINE void split_codes(const uint8_t *p, size_t offset, const uint8_t *ahead, ints *low, ints *high) {
-  __builtin_prefetch(ahead + offset, 0, 2);
-  ints loaded = *(const ints *)(p + offset);
+// Four bytes of codes a lane as two vectors of bytes: the low halves and the high ones.
+ALWAYS_INLINE void split_codes(const uint8_t *p, ints *low, ints *high) {
+  ints loaded = *(const ints *)p;
   *low = loaded & 0x0f0f0f0f;
   *high = loaded >> 4 & 0x0f0f0f0f;
 }
@@ -96,7 +94,9 @@ ALWAYS_INLINE void score_sketched_tile(
     ints parts[HYPNOS_ATTEND_QUERIES] = {};
     for (size_t step = 0; step < KEY_STEPS; step++) {
       ints low, high;
-      split_codes(codes, (b * KEY_STEPS + step) * 64, ahead, &low, &high);
+      size_t offset = (b * KEY_STEPS + step) * 64;
+      __builtin_prefetch(ahead + offset, 0, 2);
+      split_codes(codes + offset, &low, &high);
       for (int q = 0; q < count; q++) {
         const int32_t *words = queries[(size_t)q * blocks + b].words + 2 * step;
         parts[q] = add_bytes(add_bytes(parts[q], low, words[0] - (ints){}), high, words[1] - (ints){});
@@ -144,6 +144,26 @@ ALWAYS_INLINE void score_sketch_as(
 
 enum { WEIGHT_GROUPS = HYPNOS_CHUNK / HYPNOS_TILE / TILES_ROUNDED };
 
+// Of a query's bound, what the weights of four positions, one in each tile of a group, must come to for the group to
+// matter. Where none do, its sixty-four values are what all of the chunk's are in the mean: the rounding of one value
+// that is just not read from the cache changes as much.
+static const float GROUP_SHARE = 1.0f / 64;
+
+// Bit g of the result: whether values of group g of a chunk's tiles matter to any query.
+ALWAYS_INLINE unsigned groups_that_matter(size_t query_count, const float *weights, const float *bounds) {
+  ints above[WEIGHT_GROUPS] = {};
+  for (size_t q = 0; q < query_count; q++)
+    for (size_t g = 0; g < WEIGHT_GROUPS; g++) {
+      floats sum = {};
+      for (size_t i = 0; i < TILES_ROUNDED; i++)
+        sum += load(weights + q * HYPNOS_CHUNK + (g * TILES_ROUNDED + i) * HYPNOS_TILE);
+      above[g] |= sum > splat(bounds[q] * GROUP_SHARE);
+    }
+  unsigned groups = 0;
+  for (size_t g = 0; g < WEIGHT_GROUPS; g++) groups |= (unsigned)(__builtin_reduce_or(above[g]) != 0) << g;
+  return groups;
+}
+
 // A query's rounded weights for a group of tiles.
 typedef struct {
   int32_t words[TILES_ROUNDED * HYPNOS_TILE / 4];
@@ -167,7 +187,9 @@ ALWAYS_INLINE void weigh_sketched(
   for (size_t step = 0; step < TILES_ROUNDED * TILE_STEPS; step++)
     for (int v = 0; v < vectors; v++) {
       ints low, high;
-      split_codes(codes, (step * size + d + 16 * (size_t)v) * 4, ahead, &low, &high);
+      size_t offset = (step * size + d + 16 * (size_t)v) * 4;
+      __builtin_prefetch(ahead + offset, 0, 2);
+      split_codes(codes + offset, &low, &high);
       for (int q = 0; q < count; q++) {
         const int32_t *words = groups[q].words + 2 * step;
         sums[q][v] = add_bytes(add_bytes(sums[q][v], low, words[0] - (ints){}), high, words[1] - (ints){});
@@ -181,38 +203,54 @@ ALWAYS_INLINE void weigh_sketched(
     }
 }
 
-// The rounded weights of a chunk for the dimensions that share its values' scales `scales`: before any is used, so that
-// no product waits for one.
+// The rounded weights of the groups `groups` of a chunk for dimensions whose values share the scales `scales`: before
+// any is used, so that no product waits for one.
 ALWAYS_INLINE void round_weights_of_chunk(
-  int count, const float *weights, const uint16_t *scales, size_t blocks,
-  weight_group groups[WEIGHT_GROUPS][HYPNOS_ATTEND_QUERIES]) {
+  int count, unsigned groups, const float *weights, const uint16_t *scales, size_t blocks,
+  weight_group rounded[WEIGHT_GROUPS][HYPNOS_ATTEND_QUERIES]) {
   for (size_t g = 0; g < WEIGHT_GROUPS; g++) {
+    if (!(groups >> g & 1)) continue;
     floats factors[TILES_ROUNDED];
     for (size_t i = 0; i < TILES_ROUNDED; i++)
       factors[i] = load_halves(scales + (g * TILES_ROUNDED + i) * blocks * HYPNOS_TILE);
     for (int q = 0; q < count; q++)
-      groups[g][q] = round_group(weights + q * HYPNOS_CHUNK + g * TILES_ROUNDED * HYPNOS_TILE, factors);
+      rounded[g][q] = round_group(weights + q * HYPNOS_CHUNK + g * TILES_ROUNDED * HYPNOS_TILE, factors);
+  }
+}
+
+// Fetches what the groups `groups` of the next sketch need that is not to be fetched while those of this one,
+// `groups_now`, are multiplied: `ahead` gets for each of these what is.
+ALWAYS_INLINE void fetch_values(
+  unsigned groups, size_t size, sketch_parts parts, unsigned groups_now, const uint8_t *ahead[WEIGHT_GROUPS]) {
+  size_t group_bytes = TILES_ROUNDED * HYPNOS_TILE * size / 2;
+  fetch_bytes(parts.value_means, sizeof(float) * size);
+  fetch_bytes(parts.value_scales, groups ? sizeof(uint16_t) * HYPNOS_CHUNK * (size / HYPNOS_VALUE_BLOCK) : 0);
+  for (size_t g = 0, now = 0; g < WEIGHT_GROUPS; g++) {
+    if (!(groups >> g & 1)) continue;
+    while (now < WEIGHT_GROUPS && !(groups_now >> now & 1)) now++;
+    const uint8_t *codes = parts.values + g * group_bytes;
+    if (now < WEIGHT_GROUPS) ahead[now++] = codes;
+    else fetch_bytes(codes, group_bytes);
   }
 }
 
 ALWAYS_INLINE void weigh_sketch_as(
-  int count, const float *weights, const float *sums, size_t size, const void *sketched, const void *next,
-  float *outputs) {
-  sketch_parts parts = parts_of(sketched, size), ahead = parts_of(next ? next : sketched, size);
+  int count, unsigned groups, const float *weights, const float *sums, size_t size, sketch_parts parts,
+  const uint8_t *const ahead[WEIGHT_GROUPS], float *outputs) {
   size_t blocks = size / HYPNOS_VALUE_BLOCK, group_bytes = TILES_ROUNDED * HYPNOS_TILE * size / 2;
   for (int q = 0; q < count; q++)
     for (size_t d = 0; d < size; d += 16)
       store(outputs + (size_t)q * size + d, load(parts.value_means + d) * splat(sums[q]));
-  fetch_bytes(ahead.value_means, sizeof(float) * size);
-  fetch_bytes(ahead.value_scales, 2 * HYPNOS_CHUNK * blocks);
   for (size_t b = 0; b < blocks; b++) {
-    weight_group groups[WEIGHT_GROUPS][HYPNOS_ATTEND_QUERIES];
-    round_weights_of_chunk(count, weights, parts.value_scales + b * HYPNOS_TILE, blocks, groups);
+    weight_group rounded[WEIGHT_GROUPS][HYPNOS_ATTEND_QUERIES];
+    round_weights_of_chunk(count, groups, weights, parts.value_scales + b * HYPNOS_TILE, blocks, rounded);
     for (size_t g = 0; g < WEIGHT_GROUPS; g++) {
-      size_t start = g * group_bytes, d = b * HYPNOS_VALUE_BLOCK, end = d + HYPNOS_VALUE_BLOCK;
+      if (!(groups >> g & 1)) continue;
+      const uint8_t *codes = parts.values + g * group_bytes;
+      size_t d = b * HYPNOS_VALUE_BLOCK, end = d + HYPNOS_VALUE_BLOCK;
       _Pragma("clang loop unroll(full)") for (int together = VALUE_VECTORS; together > 0; together /= 2)
         for (; together <= vectors_together(count) && d + 16 * (size_t)together <= end; d += 16 * (size_t)together)
-          weigh_sketched(count, together, groups[g], parts.values + start, ahead.values + start, size, d, outputs);
+          weigh_sketched(count, together, rounded[g], codes, ahead[g] ? ahead[g] : codes, size, d, outputs);
     }
   }
 }
@@ -305,16 +343,22 @@ ALWAYS_INLINE void attend_exactly(
 
 ALWAYS_INLINE void attend_sketched_as(
   int cache, const float *queries, const query_block *rounded, size_t query_count, size_t size, const uint8_t *keys,
-  const uint8_t *values, const void *sketched, const void *next, const float *bounds, float *weights, float *maxima,
-  float *sums, float *outputs) {
+  const uint8_t *values, const hypnos_sketched_part *part, const hypnos_sketched_part *next, float *maxima, float *sums,
+  float *outputs) {
+  float *weights = part->weights;
   exact_positions exact[HYPNOS_ATTEND_QUERIES];
   for (size_t q = 0; q < query_count; q++) {
-    set_apart(weights + q * HYPNOS_CHUNK, bounds[q], exact + q, sums + q);
+    set_apart(weights + q * HYPNOS_CHUNK, part->bounds[q], exact + q, sums + q);
     fetch_exact(cache, size, keys, values, exact + q);
   }
+  const uint8_t *ahead[WEIGHT_GROUPS] = {};
+  unsigned groups = groups_that_matter(query_count, weights, part->bounds);
+  if (next->sketch)
+    fetch_values(
+      groups_that_matter(query_count, next->weights, next->bounds), size, parts_of(next->sketch, size), groups, ahead);
   FOR_QUERIES(
-    query_count, weigh_sketch_as, weights + before * HYPNOS_CHUNK, sums + before, size, sketched, next,
-    outputs + before * size)
+    query_count, weigh_sketch_as, groups, weights + before * HYPNOS_CHUNK, sums + before, size,
+    parts_of(part->sketch, size), ahead, outputs + before * size)
   for (size_t q = 0; q < query_count; q++)
     if (exact[q].count > 0)
       attend_exactly(
@@ -324,11 +368,10 @@ ALWAYS_INLINE void attend_sketched_as(
 
 static void attend_sketched(
   int cache, const float *queries, const void *rounded, size_t query_count, size_t size, const void *keys,
-  const void *values, const void *sketched, const void *next, const float *bounds, float *weights, float *maxima,
-  float *sums, float *outputs) {
+  const void *values, const hypnos_sketched_part *part, const hypnos_sketched_part *next, float *maxima, float *sums,
+  float *outputs) {
 #define AS(number) \
-  attend_sketched_as( \
-    number, queries, rounded, query_count, size, keys, values, sketched, next, bounds, weights, maxima, sums, outputs)
+  attend_sketched_as(number, queries, rounded, query_count, size, keys, values, part, next, maxima, sums, outputs)
   if (cache == HYPNOS_CACHE_F16) AS(HYPNOS_CACHE_F16);
   else AS(HYPNOS_CACHE_Q8);
 #undef AS

@@ -16,7 +16,7 @@ extension AttentionRun {
     }
     setBounds(item) { partials + $0 * width }
     for chunk in 0..<item.tile.sketchedChunks {
-      let next = chunk + 1 < item.tile.sketchedChunks ? (item, chunk + 1) : nil
+      let next = sketchedPart(of: item, chunk: chunk + 1, partial: partials + (chunk + 1) * width)
       weigh(item, chunk: chunk, queries: queries, next: next, into: partials + chunk * width)
     }
     begin(item, scratch: scratch)
@@ -64,18 +64,28 @@ extension AttentionRun {
     }
   }
 
-  /// The second pass over a chunk that has a sketch: its partial result.
+  /// The second pass over a chunk that has a sketch: its partial result. `next` is what the thread does afterwards.
   func weigh(
-    _ item: AttentionItem, chunk: Int, queries: UnsafePointer<Float>, next: (item: AttentionItem, chunk: Int)?,
+    _ item: AttentionItem, chunk: Int, queries: UnsafePointer<Float>, next: hypnos_sketched_part?,
     into partial: UnsafeMutablePointer<Float>
   ) {
-    guard let sketch = sketch(of: item, chunk: chunk) else { return }
+    guard var part = sketchedPart(of: item, chunk: chunk, partial: partial) else { return }
+    var next = next ?? hypnos_sketched_part()
     let maxima = partial + most * size
     let (keys, values) = start(of: item, chunk: chunk)
     table.pointee.attend_sketched(
-      plan.format.number, queries, rounded(queries), item.tile.count, size, keys, values, sketch,
-      next.flatMap { self.sketch(of: $0.item, chunk: $0.chunk) }, bounds(partial), weights(partial), maxima,
+      plan.format.number, queries, rounded(queries), item.tile.count, size, keys, values, &part, &next, maxima,
       maxima + most, partial)
+  }
+
+  /// What the second pass reads of chunk `chunk` of an item, whose partial result is `partial`; nil where it has no
+  /// sketch.
+  func sketchedPart(
+    of item: AttentionItem, chunk: Int, partial: UnsafeMutablePointer<Float>
+  ) -> hypnos_sketched_part? {
+    sketch(of: item, chunk: chunk).map {
+      hypnos_sketched_part(sketch: $0, weights: weights(partial), bounds: bounds(partial))
+    }
   }
 
   /// Where the bounds of a sketched chunk's queries stand; between the passes, how noisy their scores are.

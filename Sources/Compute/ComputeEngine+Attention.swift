@@ -92,8 +92,11 @@ extension ComputeEngine {
       guard plan.hasSketches else { return }
       for item in (0..<plan.itemCount).map(plan.item) { run.setBounds(item) { partial(item, $0) } }
       eachPiece(of: plan) { piece, next, _ in
+        let following = next.flatMap { next in
+          run.sketchedPart(of: next.item, chunk: next.chunk, partial: partial(next.item, next.chunk))
+        }
         run.weigh(
-          plan.item(piece.item), chunk: piece.chunk, queries: queries[piece.item], next: next,
+          plan.item(piece.item), chunk: piece.chunk, queries: queries[piece.item], next: following,
           into: partials.row(firstPartial + piece.index))
       }
     }

@@ -58,9 +58,13 @@ private struct SketchCase {
     table.score_sketch(
       rounded.base, queryCount, size, sketch.base, nil, weights.floats, &maxima, &sums, &noises)
     let scored = (maxima, sums, weights.array(queryCount * Self.positions))
-    table.attend_sketched(
-      format, queries, rounded.base, queryCount, size, keyTiles.pointer, valueTiles.pointer, sketch.base, nil,
-      sums.map { bound < 0 ? bound : bound * $0 }, weights.floats, &maxima, &sums, outputs.floats)
+    sums.map { bound < 0 ? bound : bound * $0 }.withUnsafeBufferPointer { bounds in
+      var part = hypnos_sketched_part(sketch: sketch.base, weights: weights.floats, bounds: bounds.baseAddress)
+      var next = hypnos_sketched_part()
+      table.attend_sketched(
+        format, queries, rounded.base, queryCount, size, keyTiles.pointer, valueTiles.pointer, &part, &next, &maxima,
+        &sums, outputs.floats)
+    }
     return SketchResult(
       sketch: sketch.bytes, scoredMaxima: scored.0, scoredSums: scored.1, weights: scored.2, noises: noises,
       maxima: maxima, sums: sums, outputs: outputs.array(queries.count))

@@ -130,6 +130,14 @@ typedef struct {
   size_t positions;
 } hypnos_cache_part;
 
+// A chunk's sketch with the weights of its queries, [query][HYPNOS_CHUNK], and for each query the weight above which a
+// position is read from the cache itself.
+typedef struct {
+  const void *sketch;
+  float *weights;
+  const float *bounds;
+} hypnos_sketched_part;
+
 typedef struct {
   const char *name;
 
@@ -207,13 +215,14 @@ typedef struct {
   void (*score_sketch)(
     const void *rounded, size_t query_count, size_t size, const void *sketch, const void *next, float *weights,
     float *maxima, float *sums, float *noises);
-  // What `attend` gives, from those weights, which it changes, and the values of the sketch; where a weight is above the
-  // query's bound, as all are above one below zero, key and value are read from the cache itself. `rounded` is what
-  // `sketch_query` made of the queries, one behind the other.
+  // What `attend` gives, from those weights, and the values of the sketch; where a weight is above the query's bound, as
+  // all are above one below zero, key and value are read from the cache itself, and the weight becomes zero. `rounded` is
+  // what `sketch_query` made of the queries, one behind the other. `next` is what the thread reads
+  // afterwards, without a sketch for nothing.
   void (*attend_sketched)(
     int cache, const float *queries, const void *rounded, size_t query_count, size_t size, const void *keys,
-    const void *values, const void *sketch, const void *next, const float *bounds, float *weights, float *maxima,
-    float *sums, float *outputs);
+    const void *values, const hypnos_sketched_part *part, const hypnos_sketched_part *next, float *maxima, float *sums,
+    float *outputs);
   // Merges a chunk's partial result into what earlier chunks gave.
   void (*merge)(
     float *maximum, float *sum, float *output, float chunk_maximum, float chunk_sum, const float *chunk_output,
