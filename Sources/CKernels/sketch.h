@@ -149,19 +149,24 @@ enum { WEIGHT_GROUPS = HYPNOS_CHUNK / HYPNOS_TILE / TILES_ROUNDED };
 // that is just not read from the cache changes as much.
 static const float GROUP_SHARE = 1.0f / 64;
 
-// Bit g of the result: whether values of group g of a chunk's tiles matter to any query.
-ALWAYS_INLINE unsigned groups_that_matter(size_t query_count, const float *weights, const float *bounds) {
-  ints above[WEIGHT_GROUPS] = {};
-  for (size_t q = 0; q < query_count; q++)
+// Bit g of the result: whether values of group g of a chunk's tiles matter to any query; of `own`, unless it is null, to
+// each. What a query takes part in does not depend on those beside it.
+ALWAYS_INLINE unsigned groups_that_matter(
+  size_t query_count, const float *weights, const float *bounds, unsigned *own) {
+  unsigned any = 0;
+  for (size_t q = 0; q < query_count; q++) {
+    floats bound = splat(bounds[q] * GROUP_SHARE);
+    unsigned groups = 0;
     for (size_t g = 0; g < WEIGHT_GROUPS; g++) {
       floats sum = {};
       for (size_t i = 0; i < TILES_ROUNDED; i++)
         sum += load(weights + q * HYPNOS_CHUNK + (g * TILES_ROUNDED + i) * HYPNOS_TILE);
-      above[g] |= sum > splat(bounds[q] * GROUP_SHARE);
+      groups |= (unsigned)(__builtin_reduce_or(sum > bound) != 0) << g;
     }
-  unsigned groups = 0;
-  for (size_t g = 0; g < WEIGHT_GROUPS; g++) groups |= (unsigned)(__builtin_reduce_or(above[g]) != 0) << g;
-  return groups;
+    if (own) own[q] = groups;
+    any |= groups;
+  }
+  return any;
 }
 
 // A query's rounded weights for a group of tiles.
@@ -203,18 +208,20 @@ ALWAYS_INLINE void weigh_sketched(
     }
 }
 
-// The rounded weights of the groups `groups` of a chunk for dimensions whose values share the scales `scales`: before
-// any is used, so that no product waits for one.
+// The rounded weights of a chunk for dimensions whose values share the scales `scales`, zero in groups that do not matter
+// to the query: before any is used, so that no product waits for one.
 ALWAYS_INLINE void round_weights_of_chunk(
-  int count, unsigned groups, const float *weights, const uint16_t *scales, size_t blocks,
+  int count, unsigned any, const unsigned *own, const float *weights, const uint16_t *scales, size_t blocks,
   weight_group rounded[WEIGHT_GROUPS][HYPNOS_ATTEND_QUERIES]) {
   for (size_t g = 0; g < WEIGHT_GROUPS; g++) {
-    if (!(groups >> g & 1)) continue;
+    if (!(any >> g & 1)) continue;
     floats factors[TILES_ROUNDED];
     for (size_t i = 0; i < TILES_ROUNDED; i++)
       factors[i] = load_halves(scales + (g * TILES_ROUNDED + i) * blocks * HYPNOS_TILE);
-    for (int q = 0; q < count; q++)
-      rounded[g][q] = round_group(weights + q * HYPNOS_CHUNK + g * TILES_ROUNDED * HYPNOS_TILE, factors);
+    for (int q = 0; q < count; q++) {
+      const float *group = weights + q * HYPNOS_CHUNK + g * TILES_ROUNDED * HYPNOS_TILE;
+      rounded[g][q] = own[q] >> g & 1 ? round_group(group, factors) : (weight_group){};
+    }
   }
 }
 
@@ -235,17 +242,17 @@ ALWAYS_INLINE void fetch_values(
 }
 
 ALWAYS_INLINE void weigh_sketch_as(
-  int count, unsigned groups, const float *weights, const float *sums, size_t size, sketch_parts parts,
-  const uint8_t *const ahead[WEIGHT_GROUPS], float *outputs) {
+  int count, unsigned any, const unsigned *own, const float *weights, const float *sums, size_t size,
+  sketch_parts parts, const uint8_t *const ahead[WEIGHT_GROUPS], float *outputs) {
   size_t blocks = size / HYPNOS_VALUE_BLOCK, group_bytes = TILES_ROUNDED * HYPNOS_TILE * size / 2;
   for (int q = 0; q < count; q++)
     for (size_t d = 0; d < size; d += 16)
       store(outputs + (size_t)q * size + d, load(parts.value_means + d) * splat(sums[q]));
   for (size_t b = 0; b < blocks; b++) {
     weight_group rounded[WEIGHT_GROUPS][HYPNOS_ATTEND_QUERIES];
-    round_weights_of_chunk(count, groups, weights, parts.value_scales + b * HYPNOS_TILE, blocks, rounded);
+    round_weights_of_chunk(count, any, own, weights, parts.value_scales + b * HYPNOS_TILE, blocks, rounded);
     for (size_t g = 0; g < WEIGHT_GROUPS; g++) {
-      if (!(groups >> g & 1)) continue;
+      if (!(any >> g & 1)) continue;
       const uint8_t *codes = parts.values + g * group_bytes;
       size_t d = b * HYPNOS_VALUE_BLOCK, end = d + HYPNOS_VALUE_BLOCK;
       _Pragma("clang loop unroll(full)") for (int together = VALUE_VECTORS; together > 0; together /= 2)
@@ -352,12 +359,13 @@ ALWAYS_INLINE void attend_sketched_as(
     fetch_exact(cache, size, keys, values, exact + q);
   }
   const uint8_t *ahead[WEIGHT_GROUPS] = {};
-  unsigned groups = groups_that_matter(query_count, weights, part->bounds);
-  if (next->sketch)
-    fetch_values(
-      groups_that_matter(query_count, next->weights, next->bounds), size, parts_of(next->sketch, size), groups, ahead);
+  unsigned own[HYPNOS_ATTEND_QUERIES], any = groups_that_matter(query_count, weights, part->bounds, own);
+  if (next->sketch) {
+    unsigned wanted = groups_that_matter(query_count, next->weights, next->bounds, NULL);
+    fetch_values(wanted, size, parts_of(next->sketch, size), any, ahead);
+  }
   FOR_QUERIES(
-    query_count, weigh_sketch_as, groups, weights + before * HYPNOS_CHUNK, sums + before, size,
+    query_count, weigh_sketch_as, any, own + before, weights + before * HYPNOS_CHUNK, sums + before, size,
     parts_of(part->sketch, size), ahead, outputs + before * size)
   for (size_t q = 0; q < query_count; q++)
     if (exact[q].count > 0)
