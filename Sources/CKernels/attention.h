@@ -137,23 +137,25 @@ ALWAYS_INLINE void score_keys(
       score_tiles(count, together, queries, size, keys, tile, last, next, scores);
 }
 
-// e to the x for a weight beside one of 1: x is not above 0. What is too small to change a sum is zero: products of such
-// weights would be subnormal, and each of those takes the processor as long as a hundred others.
-ALWAYS_INLINE floats weight_exponential(floats x) {
-  return choose(x < splat(-60.0f), (floats){}, exponential_within(x));
+// `exponential`, of x, for a weight beside one of 1: x is not above 0. What is too small to change a sum is zero:
+// products of such weights would be subnormal, and each of those takes the processor as long as a hundred others.
+ALWAYS_INLINE floats weight_or_zero(floats x, floats exponential) {
+  return choose(x < splat(-60.0f), (floats){}, exponential);
 }
 
-// Turns the scores of some tiles into exponentials less the highest of all, by `function`; gives their sum.
-#define WEIGH_SCORES(function, scores, tiles, highest, sum) \
-  { \
-    floats shift = splat(highest == -INFINITY ? 0 : highest), total = {}; \
-    for (size_t t = 0; t < tiles; t++) { \
-      floats e = function(load(scores + t * 16) - shift); \
-      store(scores + t * 16, e); \
-      total += e; \
-    } \
-    sum = add_lanes(total); \
+ALWAYS_INLINE floats weight_exponential(floats x) { return weight_or_zero(x, exponential_within(x)); }
+
+// Turns the scores of some tiles into exponentials less the highest of all, by `function`, which is a constant; returns
+// their sum.
+ALWAYS_INLINE float weigh_scores(floats (*function)(floats), float *scores, size_t tiles, float highest) {
+  floats shift = splat(highest == -INFINITY ? 0 : highest), total = {};
+  for (size_t t = 0; t < tiles; t++) {
+    floats e = function(load(scores + t * 16) - shift);
+    store(scores + t * 16, e);
+    total += e;
   }
+  return add_lanes(total);
+}
 
 // Turns one query's scores into exponentials; those outside its window become zero.
 ALWAYS_INLINE void soften(float *scores, size_t tiles, int32_t first, int32_t last, float *maximum, float *sum) {
@@ -170,7 +172,7 @@ ALWAYS_INLINE void soften(float *scores, size_t tiles, int32_t first, int32_t la
     top = larger(x, top);
   }
   *maximum = largest_lane(top);
-  WEIGH_SCORES(weight_exponential, scores, tiles, *maximum, *sum)
+  *sum = weigh_scores(weight_exponential, scores, tiles, *maximum);
 }
 
 // Weighted sums of `vectors` times sixteen of the values' dimensions, from `d` on, for all queries.

@@ -62,11 +62,19 @@ ALWAYS_INLINE float largest_lane(floats x) {
   return x[0] > x[1] ? x[0] : x[1];
 }
 
+// x / ln 2 as the nearest integer: `shifted` has it in its low bits, since 1.5 * 2^23 is added.
+ALWAYS_INLINE floats whole_powers(floats x, floats *shifted) {
+  *shifted = fused(x, splat(0x1.715476p+0f), splat(0x1.8p23f));
+  return *shifted - splat(0x1.8p23f);
+}
+
+// x times 2 to that integer.
+ALWAYS_INLINE floats times_powers(floats x, floats shifted) { return x * (floats)(((ints)shifted + 127) << 23); }
+
 // e to the x, within 2 units in the last place, for x between -87 and 88; NaN stays NaN.
-// The exponent is split off by adding 1.5 * 2^23, the rest is the Taylor series on [-ln 2 / 2, ln 2 / 2].
+// The exponent is split off, the rest is the Taylor series on [-ln 2 / 2, ln 2 / 2].
 ALWAYS_INLINE floats exponential_within(floats x) {
-  floats shifted = fused(x, splat(0x1.715476p+0f), splat(0x1.8p23f));
-  floats whole = shifted - splat(0x1.8p23f);
+  floats shifted, whole = whole_powers(x, &shifted);
   floats r = fused(whole, splat(-0x1.62e4p-1f), x);
   r = fused(whole, splat(-0x1.7f7d1cp-20f), r);
   floats p = splat(1.0f / 5040);
@@ -77,8 +85,7 @@ ALWAYS_INLINE floats exponential_within(floats x) {
   p = fused(p, r, splat(0.5f));
   p = fused(p, r, splat(1.0f));
   p = fused(p, r, splat(1.0f));
-  ints scale = ((ints)shifted + 127) << 23;
-  return p * (floats)scale;
+  return times_powers(p, shifted);
 }
 
 // The same for all x, clamped to these bounds.

@@ -1,5 +1,5 @@
 // How the sketch of a full chunk is made: its keys and values once more in 4 bits, less their means over the chunk. The
-// layout is CKernels.h's. Included by sketch.h, which reads it.
+// layout is CKernels.h's. Included by sketchscores.h.
 #ifndef HYPNOS_SKETCHING_H
 #define HYPNOS_SKETCHING_H
 

@@ -46,7 +46,7 @@ public final class AttentionPlan {
   let hasSketches: Bool
   /// Queries of the largest tile.
   let mostQueries: Int
-  /// The same in the order of memory, for threads that share them out.
+  /// The same with neighbours in memory one after the other, for threads that share them out.
   private(set) lazy var pieces = AttentionPieces(of: tiles, heads: heads, newestFirst: hasSketches)
 
   /// The plan for rows at `positions`, one or more of caches of one shape, reserved up to there. Each row has `group`

@@ -45,20 +45,16 @@ extension AttentionRun {
   /// Between the passes: the weight of each sketched chunk from which on it is a share of all weights that matters. Where
   /// the scores are too noisy to tell, all do. `partial` gives the place of a chunk's partial result.
   func setBounds(_ item: AttentionItem, partial: (_ chunk: Int) -> UnsafeMutablePointer<Float>) {
-    let (chunks, maxima) = (item.tile.chunks, most * size)
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: chunks.count) { factors in
+    let (partials, maxima) = (item.tile.chunks.map(partial), most * size)
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: partials.count) { factors in
       guard let first = factors.baseAddress else { return }
       for query in 0..<item.tile.count {
-        for chunk in chunks { factors[chunk - chunks.lowerBound] = partial(chunk)[maxima + query] }
-        _ = table.pointee.exponentials(first, 1, table.pointee.largest(first, chunks.count), chunks.count)
-        let sum = chunks.reduce(Float(0)) { sum, chunk in
-          sum + partial(chunk)[maxima + most + query] * factors[chunk - chunks.lowerBound]
-        }
+        for chunk in partials.indices { factors[chunk] = partials[chunk][maxima + query] }
+        _ = table.pointee.exponentials(first, 1, table.pointee.largest(first, partials.count), partials.count)
+        let sum = zip(partials, factors).reduce(Float(0)) { $0 + $1.0[maxima + most + query] * $1.1 }
         for chunk in 0..<item.tile.sketchedChunks {
-          let bound = bounds(partial(chunk)) + query
-          bound.pointee =
-            bound.pointee > KeyValueSketch.mostNoise
-            ? -1 : KeyValueSketch.share * sum / factors[chunk - chunks.lowerBound]
+          let bound = bounds(partials[chunk]) + query
+          bound.pointee = bound.pointee > KeyValueSketch.mostNoise ? -1 : KeyValueSketch.share * sum / factors[chunk]
         }
       }
     }

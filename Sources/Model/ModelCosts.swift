@@ -22,7 +22,8 @@ public struct ModelCosts: Sendable {
   public let sketchBytes: Double?
 
   /// Bytes of KV cache that a row reads which sees `positions` positions, its own included: all of them in a prompt;
-  /// where the row `isGenerated`, the sketches of a long past in their place.
+  /// where the row `isGenerated`, the sketches of a long past in their place. Of those it may read less: values that
+  /// hardly weigh are left out, which only the weights tell.
   public func cacheBytes(seeing positions: Int, isGenerated: Bool = false) -> Double {
     let chunks = isGenerated && sketchBytes != nil ? KeyValueSketch.chunks(before: positions - 1) : 0
     let sketched = Double(chunks * KeyValueStore.chunkLength)

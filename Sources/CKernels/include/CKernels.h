@@ -216,9 +216,10 @@ typedef struct {
     const void *rounded, size_t query_count, size_t size, const void *sketch, const void *next, float *weights,
     float *maxima, float *sums, float *noises);
   // What `attend` gives, from those weights, and the values of the sketch; where a weight is above the query's bound, as
-  // all are above one below zero, key and value are read from the cache itself, and the weight becomes zero. `rounded` is
-  // what `sketch_query` made of the queries, one behind the other. `next` is what the thread reads
-  // afterwards, without a sketch for nothing.
+  // all are above one below zero, key and value are read from the cache itself, and the weight becomes zero; where a
+  // query's weights of a group of positions are far below it, the mean stands for their values. `rounded` is what
+  // `sketch_query` made of the queries, one behind the other. `next` is what the thread reads afterwards, without a
+  // sketch for nothing.
   void (*attend_sketched)(
     int cache, const float *queries, const void *rounded, size_t query_count, size_t size, const void *keys,
     const void *values, const hypnos_sketched_part *part, const hypnos_sketched_part *next, float *maxima, float *sums,
