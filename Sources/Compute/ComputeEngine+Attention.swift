@@ -67,7 +67,7 @@ extension ComputeEngine {
       return attendByChunks(run)
     }
     let scratch = scratch(rows: pool.threads, width: run.scratchWidth)
-    pool.runAhead(plan.itemCount) { index, next, thread in
+    pool.runAhead(plan.itemCount, inParts: true) { index, next, thread in
       run.attend(plan.item(index), next: next.map(plan.item), scratch: scratch.row(thread))
     }
   }
@@ -118,7 +118,7 @@ extension ComputeEngine {
   ) {
     let pieces = plan.pieces
     let together = plan.hasSketches && pieces.count >= 4 * plan.heads * pool.threads ? plan.heads : 1
-    pool.runAhead(pieces.count / together) { group, next, thread in
+    pool.runAhead(pieces.count / together, inParts: true) { group, next, thread in
       for index in group * together..<(group + 1) * together {
         let following = index + 1 < (group + 1) * together ? index + 1 : next.map { $0 * together }
         let (item, chunk) = pieces.piece(index)

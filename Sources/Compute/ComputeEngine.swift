@@ -158,7 +158,7 @@ public final class ComputeEngine {
   }
 
   /// Calls `body` for every row; a few stay on this thread, where waking another would cost more than it saves. Up to
-  /// sixteen rows go to each thread at once, so that what one thread wrote of a row is mostly read by the same.
+  /// sixteen rows go to each thread at once, and to the same each time, which reads what it wrote of a row before.
   public func eachRow(_ count: Int, _ body: (_ row: Int) -> Void) {
     guard count >= 4 else {
       for row in 0..<count { body(row) }
@@ -166,7 +166,7 @@ public final class ComputeEngine {
     }
     let rounds = (count + 16 * pool.threads - 1) / (16 * pool.threads)
     let share = (count + rounds * pool.threads - 1) / (rounds * pool.threads)
-    pool.run((count + share - 1) / share) { item, _ in
+    pool.runInParts((count + share - 1) / share) { item in
       for row in item * share..<min((item + 1) * share, count) { body(row) }
     }
   }

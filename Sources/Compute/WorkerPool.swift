@@ -11,20 +11,19 @@ public final class WorkerPool: @unchecked Sendable {
   /// The number of threads, the caller's included.
   public let threads: Int
 
-  private let epoch = Atomic<Int>(0)
-  /// Items nobody has taken yet; at or below zero when there are none.
-  private let untaken = Atomic<Int>(0)
-  private let done = Atomic<Int>(0)
-  private let sleeping = Atomic<Int>(0)
+  private let posted: UnsafeMutablePointer<PostedWork>
+  /// Numbers that several threads change: how many items are done, how many threads sleep, and for each part of the
+  /// items how many nobody has taken yet, at or below zero when there are none.
+  private let numbers: SpacedAtomics
+  private var done: UnsafeMutablePointer<Atomic<Int>> { numbers[0] }
+  private var sleeping: UnsafeMutablePointer<Atomic<Int>> { numbers[1] }
+  private func untaken(_ part: Int) -> UnsafeMutablePointer<Atomic<Int>> { numbers[2 + part] }
   private let stopping = Atomic<Bool>(false)
   /// What threads fetch while they wait: its address and bytes. Never read, so that a mix of two is harmless.
   private let awaitedStart = Atomic<Int>(0)
   private let awaitedBytes = Atomic<Int>(0)
   /// Half of a small second-level cache: more would push out what came first.
   private static let mostFetched = 512 << 10
-  private var itemCount = 0
-  private var takesAhead = false
-  private var body: ((Int, Int?, Int) -> Void)?
   private let spins: Int
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let wakeUp = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -33,6 +32,8 @@ public final class WorkerPool: @unchecked Sendable {
   /// Starts `threads - 1` threads beside the caller's.
   public init(threads: Int) {
     self.threads = min(max(threads, 1), 256)
+    posted = PostedWork.allocate()
+    numbers = SpacedAtomics(count: 2 + self.threads)
     // Spinning pays only when every thread has a core to itself.
     spins = self.threads <= Processors.logical ? 2_000 : 0
     pthread_mutex_init(mutex, nil)
@@ -43,24 +44,34 @@ public final class WorkerPool: @unchecked Sendable {
   /// Ends the threads; they hold no reference to the pool that would keep it alive.
   deinit {
     stopping.store(true, ordering: .sequentiallyConsistent)
+    posted.pointee.epoch.wrappingAdd(1, ordering: .sequentiallyConsistent)
     wake()
     for handle in handles { pthread_join(handle, nil) }
     pthread_mutex_destroy(mutex)
     pthread_cond_destroy(wakeUp)
     mutex.deallocate()
     wakeUp.deallocate()
+    numbers.deallocate()
+    PostedWork.deallocate(posted)
   }
 
   /// Calls `body(item, thread)` for every item in `0..<count`, on all threads, and returns when all are done. Items
   /// are taken in their order, so one may wait for those before it.
   public func run(_ count: Int, _ body: (_ item: Int, _ thread: Int) -> Void) {
-    run(count, takesAhead: false) { item, _, thread in body(item, thread) }
+    run(count, parts: 1, takesAhead: false) { item, _, thread in body(item, thread) }
   }
 
-  /// The same for small items that can be prepared for: a thread takes its next item, which `body` is told, before it
-  /// runs the one it has. Nil when there is none.
-  func runAhead(_ count: Int, _ body: (_ item: Int, _ next: Int?, _ thread: Int) -> Void) {
-    run(count, takesAhead: true, body)
+  /// The same, but each thread begins with a part of the items that is its own, the same in every run of as many, and
+  /// then takes what others have left. What it wrote for an item in one run is in its own cache when it reads it in the
+  /// next. Items must not wait for one another.
+  func runInParts(_ count: Int, _ body: (_ item: Int) -> Void) {
+    run(count, parts: threads, takesAhead: false) { item, _, _ in body(item) }
+  }
+
+  /// Like `run` for small items that can be prepared for: a thread takes its next item, which `body` is told, before it
+  /// runs the one it has. Nil when there is none. With `inParts` like `runInParts`.
+  func runAhead(_ count: Int, inParts: Bool = false, _ body: (_ item: Int, _ next: Int?, _ thread: Int) -> Void) {
+    run(count, parts: inParts ? threads : 1, takesAhead: true, body)
   }
 
   /// Sets what threads that wait for work fetch meanwhile: `memory`, which will be wanted soon; nil for nothing.
@@ -69,26 +80,45 @@ public final class WorkerPool: @unchecked Sendable {
     awaitedBytes.store(min(memory?.byteCount ?? 0, WorkerPool.mostFetched), ordering: .relaxed)
   }
 
-  private func run(_ count: Int, takesAhead: Bool, _ body: (_ item: Int, _ next: Int?, _ thread: Int) -> Void) {
+  private func run(
+    _ count: Int, parts: Int, takesAhead: Bool, _ body: (_ item: Int, _ next: Int?, _ thread: Int) -> Void
+  ) {
     guard threads > 1, count > 1 else {
       for item in 0..<max(count, 0) { body(item, item + 1 < count ? item + 1 : nil, 0) }
       return
     }
     withoutActuallyEscaping(body) { escaping in
-      self.body = escaping
-      self.takesAhead = takesAhead
-      itemCount = count
-      done.store(0, ordering: .relaxed)
-      untaken.store(count, ordering: .releasing)
-      wake()
-      takeItems(thread: 0)
+      let taken = post(count, parts: parts, takesAhead: takesAhead, escaping)
+      let mine = runItems(from: 0, ahead: taken > 1 ? 1 : nil, thread: 0)
+      done.pointee.wrappingAdd(mine, ordering: .releasing)
       var waited = 0
-      while done.load(ordering: .acquiring) < count {
+      while done.pointee.load(ordering: .acquiring) < count {
         waited += 1
         if waited < spins { hypnos_pause() } else { sched_yield() }
       }
-      self.body = nil
+      posted.pointee.body = nil
     }
+  }
+
+  /// Lets the threads know of work, and returns how many of its items the caller has, the first ones: none of its writes
+  /// must have reached the others before it can begin.
+  private func post(
+    _ count: Int, parts: Int, takesAhead: Bool, _ body: @escaping (_ item: Int, _ next: Int?, _ thread: Int) -> Void
+  ) -> Int {
+    posted.pointee.body = body
+    posted.pointee.itemCount = count
+    posted.pointee.takesAhead = takesAhead
+    posted.pointee.partCount.store(parts, ordering: .relaxed)
+    done.pointee.store(0, ordering: .relaxed)
+    let taken = min(takesAhead ? 2 : 1, items(of: 0).count)
+    for part in 0..<parts {
+      untaken(part).pointee.store(items(of: part).count - (part == 0 ? taken : 0), ordering: .releasing)
+    }
+    let epoch = posted.pointee.epoch.load(ordering: .relaxed)
+    posted.pointee.epoch.store(epoch + 1, ordering: .releasing)
+    // A thread that falls asleep this very moment is not seen, and is woken for the next work; nobody waits for it.
+    if sleeping.pointee.load(ordering: .relaxed) > 0 { wake() }
+    return taken
   }
 
   /// What `body` makes of every item in `0..<count`, in the items' order.
@@ -101,38 +131,58 @@ public final class WorkerPool: @unchecked Sendable {
   }
 
   private func wake() {
-    epoch.wrappingAdd(1, ordering: .sequentiallyConsistent)
-    guard sleeping.load(ordering: .sequentiallyConsistent) > 0 else { return }
     pthread_mutex_lock(mutex)
     pthread_cond_broadcast(wakeUp)
     pthread_mutex_unlock(mutex)
   }
 
-  /// Takes items until none is left. Whoever has taken one may read the work's body: it stands until all are done.
-  /// A thread that comes late finds nothing to take, and nobody waits for it.
+  /// The items of one part; the first, which is the caller's, is never empty.
+  private func items(of part: Int) -> Range<Int> {
+    let (count, parts) = (posted.pointee.itemCount, posted.pointee.partCount.load(ordering: .relaxed))
+    func start(_ part: Int) -> Int { (count * part + parts - 1) / parts }
+    return start(part)..<start(part + 1)
+  }
+
+  /// The next item of the thread's part, or of another's when that is done.
+  private func takeItem(_ thread: Int) -> Int? {
+    let parts = posted.pointee.partCount.load(ordering: .relaxed)
+    let own = thread % parts
+    if let item = takeItem(ofPart: own) { return item }
+    for part in 0..<parts where part != own && untaken(part).pointee.load(ordering: .relaxed) > 0 {
+      if let item = takeItem(ofPart: part) { return item }
+    }
+    return nil
+  }
+
+  /// Whoever has taken an item may read what is posted: it stands until all are done. A thread that comes late finds
+  /// nothing to take, or an item of the next work, which is as good as any other thread's.
+  private func takeItem(ofPart part: Int) -> Int? {
+    let left = untaken(part).pointee.wrappingSubtract(1, ordering: .acquiringAndReleasing).oldValue
+    return left > 0 ? items(of: part).upperBound - left : nil
+  }
+
+  /// Takes items until none is left.
   private func takeItems(thread: Int) {
-    guard let first = takeItem() else { return }
-    let count = runItems(from: first, thread: thread)
-    done.wrappingAdd(count, ordering: .releasing)
+    guard let first = takeItem(thread) else { return }
+    let ahead = posted.pointee.takesAhead ? takeItem(thread) : nil
+    let count = runItems(from: first, ahead: ahead, thread: thread)
+    done.pointee.wrappingAdd(count, ordering: .releasing)
   }
 
-  private func takeItem() -> Int? {
-    let left = untaken.wrappingSubtract(1, ordering: .acquiringAndReleasing).oldValue
-    return left > 0 ? itemCount - left : nil
-  }
-
-  /// Runs an item that was taken and all that can be taken after it, and returns how many that were. The reference to
-  /// the body is taken once, since several threads that count references to one object wait for each other, and, since
-  /// this is never inlined, given back before the items count as done: the body may not outlive the caller's `run`.
-  @inline(never) private func runItems(from first: Int, thread: Int) -> Int {
-    guard let body else { return 0 }
-    var (item, count) = (first, 0)
+  /// Runs an item that was taken, the one taken ahead of time, and all that can be taken after them; returns how many
+  /// that were. The reference to the body is taken once, since several threads that count references to one object wait
+  /// for each other, and, since this is never inlined, given back before the items count as done: the body may not
+  /// outlive the caller's `run`.
+  @inline(never) private func runItems(from first: Int, ahead second: Int?, thread: Int) -> Int {
+    guard let body = posted.pointee.body else { return 0 }
+    let takesAhead = posted.pointee.takesAhead
+    var (item, ahead, count) = (first, second, 0)
     while true {
-      let ahead = takesAhead ? takeItem() : nil
       body(item, ahead, thread)
       count += 1
-      guard let next = ahead ?? takeItem() else { return count }
+      guard let next = ahead ?? takeItem(thread) else { return count }
       item = next
+      ahead = takesAhead ? takeItem(thread) : nil
     }
   }
 
@@ -164,11 +214,11 @@ public final class WorkerPool: @unchecked Sendable {
   private func serve(_ seen: inout Int, thread: Int) -> Bool {
     fetchAwaited(until: seen)
     var waited = 0
-    while epoch.load(ordering: .acquiring) == seen {
+    while posted.pointee.epoch.load(ordering: .acquiring) == seen {
       waited += 1
       if waited <= spins { hypnos_pause() } else { sleep(until: seen) }
     }
-    seen = epoch.load(ordering: .acquiring)
+    seen = posted.pointee.epoch.load(ordering: .acquiring)
     guard !stopping.load(ordering: .acquiring) else { return false }
     takeItems(thread: thread)
     return true
@@ -178,16 +228,16 @@ public final class WorkerPool: @unchecked Sendable {
   private func fetchAwaited(until seen: Int) {
     let start = awaitedStart.load(ordering: .relaxed)
     for offset in stride(from: 0, to: awaitedBytes.load(ordering: .relaxed), by: 64) {
-      guard epoch.load(ordering: .acquiring) == seen else { return }
+      guard posted.pointee.epoch.load(ordering: .acquiring) == seen else { return }
       hypnos_fetch(UnsafeRawPointer(bitPattern: start + offset))
     }
   }
 
   private func sleep(until seen: Int) {
     pthread_mutex_lock(mutex)
-    sleeping.wrappingAdd(1, ordering: .sequentiallyConsistent)
-    while epoch.load(ordering: .sequentiallyConsistent) == seen { pthread_cond_wait(wakeUp, mutex) }
-    sleeping.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+    sleeping.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
+    while posted.pointee.epoch.load(ordering: .sequentiallyConsistent) == seen { pthread_cond_wait(wakeUp, mutex) }
+    sleeping.pointee.wrappingSubtract(1, ordering: .sequentiallyConsistent)
     pthread_mutex_unlock(mutex)
   }
 }
