@@ -158,15 +158,24 @@ REDUCE_FOUR(sums_of_four, PLUS)
 #undef PLUS
 #undef REDUCE_FOUR
 
-// Quantizes the 128 values at `values`: four blocks side by side.
-ALWAYS_INLINE void quantize_group(const float *values, hypnos_column_group *group) {
+// Four blocks side by side: their values' codes, and for each block a lane of what products need besides.
+typedef struct {
+  bytes16 codes[2][HYPNOS_GROUP_BLOCKS];
+  four_floats scales;
+  four_ints negative[3];
+  four_floats scaled[3];
+} quantized_group;
+
+// Quantizes the 128 values at `values`.
+ALWAYS_INLINE void quantize_group(const float *values, quantized_group *group) {
   floats parts[2][4];
   ints magnitudes[4];
   for (int b = 0; b < 4; b++) {
     for (int h = 0; h < 2; h++) parts[h][b] = load(values + b * HYPNOS_BLOCK + h * 16);
     magnitudes[b] = __builtin_elementwise_max(magnitude(parts[0][b]), magnitude(parts[1][b]));
   }
-  four_floats peaks = (four_floats)largest_of_four(magnitudes), scales = peaks / 127.0f;
+  four_floats peaks = (four_floats)largest_of_four(magnitudes);
+  group->scales = peaks / 127.0f;
   // Below 2^-119 the quotient would be infinite, and such a block is nothing beside any other.
   four_ints present = peaks > 0x1p-119f;
   four_floats inverses = (four_floats)((four_ints)(127.0f / peaks) & present);
@@ -175,37 +184,55 @@ ALWAYS_INLINE void quantize_group(const float *values, hypnos_column_group *grou
     ints whole[4];
     for (int b = 0; b < 4; b++) {
       whole[b] = nearest(parts[h][b] * splat(inverses[b]));
-      *(bytes16 *)group->values[h][b] = __builtin_convertvector(whole[b], bytes16);
+      group->codes[h][b] = __builtin_convertvector(whole[b], bytes16);
     }
     sums[1 + h] = sums_of_four(whole);
   }
   sums[0] = sums[1] + sums[2];
-  memcpy(group->scales, &scales, 16);
   for (int s = 0; s < 3; s++) {
-    four_ints negative = -sums[s];
-    four_floats scaled = scales * __builtin_convertvector(sums[s], four_floats);
-    memcpy(group->sums[s].negative, &negative, 16);
-    memcpy(group->sums[s].scaled, &scaled, 16);
+    group->negative[s] = -sums[s];
+    group->scaled[s] = group->scales * __builtin_convertvector(sums[s], four_floats);
   }
 }
 
-// The blocks of `group` become those at `first`, which are `distance` apart.
-ALWAYS_INLINE void spread_group(const hypnos_column_group *group, hypnos_column_block *first, size_t distance) {
-  for (size_t b = 0; b < HYPNOS_GROUP_BLOCKS; b++) {
-    hypnos_column_block *block = first + b * distance;
-    for (size_t h = 0; h < 2; h++) memcpy(block->values[h], group->values[h][b], 16);
-    block->scale = group->scales[b];
-    for (size_t s = 0; s < 3; s++) {
-      block->sums[s].negative = group->sums[s].negative[b];
-      block->sums[s].scaled = group->sums[s].scaled[b];
-    }
+ALWAYS_INLINE void store_by_groups(const quantized_group *group, hypnos_column_group *out) {
+  for (int h = 0; h < 2; h++)
+    for (int b = 0; b < HYPNOS_GROUP_BLOCKS; b++) memcpy(out->values[h][b], &group->codes[h][b], 16);
+  memcpy(out->scales, &group->scales, 16);
+  for (int s = 0; s < 3; s++) {
+    memcpy(out->sums[s].negative, &group->negative[s], 16);
+    memcpy(out->sums[s].scaled, &group->scaled[s], 16);
   }
 }
+
+// Sixteen numbers, four after four.
+ALWAYS_INLINE ints join(four_ints a, four_ints b, four_ints c, four_ints d) {
+  typedef int32_t eight_ints __attribute__((vector_size(32)));
+  eight_ints low = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
+  eight_ints high = __builtin_shufflevector(c, d, 0, 1, 2, 3, 4, 5, 6, 7);
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+
+// The blocks of `group` go to `first` and on, `distance` apart. Each is one store: the line may be in another processor's
+// cache, and the few stores that can wait for theirs are soon used up by parts of lines.
+ALWAYS_INLINE void store_by_blocks(const quantized_group *group, hypnos_column_block *first, size_t distance) {
+  const four_ints *negative = group->negative, *scaled = (const four_ints *)group->scaled;
+  ints front = join((four_ints)group->scales, negative[0], scaled[0], negative[1]);
+  ints back = join(scaled[1], negative[2], scaled[2], (four_ints){});
+  front = __builtin_shufflevector(front, front, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  back = __builtin_shufflevector(back, back, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  for (int b = 0; b < HYPNOS_GROUP_BLOCKS; b++) {
+    ints line =
+      join((four_ints)group->codes[0][b], (four_ints)group->codes[1][b], quarter(front, b), quarter(back, b));
+    memcpy(first + (size_t)b * distance, &line, sizeof line);
+  }
+}
+_Static_assert(
+  offsetof(hypnos_column_block, scale) == 32 && offsetof(hypnos_column_block, sums) == 36, "as store_by_blocks has it");
 
 // An instruction set without panels reads all columns by groups.
 static void quantize(const float *values, size_t width, int for_panels, void *base) {
   size_t groups = hypnos_group_count(width);
-  int by_blocks = HAS_PANELS && for_panels;
   for (size_t g = 0; g < groups; g++) {
     size_t rest = width - g * HYPNOS_GROUP;
     float padded[HYPNOS_GROUP];
@@ -214,9 +241,10 @@ static void quantize(const float *values, size_t width, int for_panels, void *ba
       memset(padded, 0, sizeof padded);
       source = memcpy(padded, source, rest * sizeof(float));
     }
-    hypnos_column_group local, *group = by_blocks ? &local : (hypnos_column_group *)base + g;
-    quantize_group(source, group);
-    if (by_blocks) spread_group(group, (hypnos_column_block *)base + g, groups);
+    quantized_group group;
+    quantize_group(source, &group);
+    if (HAS_PANELS && for_panels) store_by_blocks(&group, (hypnos_column_block *)base + g, groups);
+    else store_by_groups(&group, (hypnos_column_group *)base + g);
   }
 }
 
