@@ -23,8 +23,13 @@ for place in 1..<max(1, Int(CommandLine.argc)) {
 }
 
 do {
-  var command = try Hypnos.parseAsRoot()
-  try command.run()
+  do {
+    var command = try Hypnos.parseAsRoot()
+    try command.run()
+  } catch where Hypnos.exitCode(for: error) == .success {
+    // Help and the version are results, too.
+    try Output.write(Hypnos.fullMessage(for: error) + "\n")
+  }
 } catch let failure as Failure {
   if !failure.message.isEmpty { Output.complain(failure.message) }
   exit(failure.code)
@@ -32,14 +37,8 @@ do {
   // A shell's Ctrl-C ends the reader too.
   exit(hypnos_interrupted() ? 130 : 0)
 } catch {
-  let code = Hypnos.exitCode(for: error)
-  let message = Hypnos.fullMessage(for: error)
-  if code.rawValue == 0 {
-    try? Output.write(message + "\n")
-    exit(0)
-  }
-  if code == ExitCode.validationFailure {
-    Output.complain(message, prefix: "")
+  if Hypnos.exitCode(for: error) == .validationFailure {
+    Output.complain(Hypnos.fullMessage(for: error), prefix: "")
     exit(2)
   }
   Output.complain(String(describing: error))

@@ -241,6 +241,14 @@ import Testing
     #expect(!outcome.errors.contains("line 1"))
   }
 
+  @Test func helpThatFindsNoRoomIsAFailure() throws {
+    let program = try PipedProgram(["-c", "'\(Hypnos.path)' --help > /dev/full"], path: "/bin/sh")
+    program.closeInput()
+    let outcome = try program.finish()
+    #expect(outcome.status == 1)
+    #expect(outcome.errors == "hypnos: standard output: No space left on device\n")
+  }
+
   @Test func noQuestionIsWrongUse() throws {
     for input in ["", "\n \n"] {
       let outcome = try Hypnos.run(input: input)
