@@ -213,10 +213,12 @@ ALWAYS_INLINE ints join(four_ints a, four_ints b, four_ints c, four_ints d) {
   return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 }
 
-// The blocks of `group` go to `first` and on, `distance` apart. Each is one store: the line may be in another processor's
-// cache, and the few stores that can wait for theirs are soon used up by parts of lines.
+// The blocks of `group` go to `first` and on, `distance` apart. Each is stored whole: its line may be in another
+// processor's cache, and the few stores that can wait for theirs are soon used up by parts of lines.
 ALWAYS_INLINE void store_by_blocks(const quantized_group *group, hypnos_column_block *first, size_t distance) {
-  const four_ints *negative = group->negative, *scaled = (const four_ints *)group->scaled;
+  const four_ints *negative = group->negative;
+  four_ints scaled[3];
+  for (int s = 0; s < 3; s++) scaled[s] = (four_ints)group->scaled[s];
   ints front = join((four_ints)group->scales, negative[0], scaled[0], negative[1]);
   ints back = join(scaled[1], negative[2], scaled[2], (four_ints){});
   front = __builtin_shufflevector(front, front, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
@@ -228,7 +230,9 @@ ALWAYS_INLINE void store_by_blocks(const quantized_group *group, hypnos_column_b
   }
 }
 _Static_assert(
-  offsetof(hypnos_column_block, scale) == 32 && offsetof(hypnos_column_block, sums) == 36, "as store_by_blocks has it");
+  offsetof(hypnos_column_block, scale) == 32 && offsetof(hypnos_column_block, sums) == 36 &&
+    sizeof(hypnos_column_block) == 64,
+  "as store_by_blocks has it");
 
 // An instruction set without panels reads all columns by groups.
 static void quantize(const float *values, size_t width, int for_panels, void *base) {

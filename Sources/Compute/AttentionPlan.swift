@@ -1,6 +1,10 @@
 // Which queries of a batch are taken together and what of the caches they see. It is the same for all layers with one
 // window, so it is worked out once for a forward pass, and as addresses: threads that count references to the same
 // caches wait for each other.
+//
+// A tile is some neighbouring rows of one sequence whose queries go through a kernel together; an item is a tile over
+// one key/value head; a chunk is 256 positions of a cache; a piece is an item's share of one chunk. What is called next
+// anywhere is only fetched ahead of time and changes no result.
 import CKernels
 
 /// Where one row of a batch stands: in which cache, and at which position.

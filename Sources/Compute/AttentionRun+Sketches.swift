@@ -10,6 +10,7 @@ extension AttentionRun {
     partials: UnsafeMutablePointer<Float>
   ) {
     let (chunks, width) = (item.tile.chunks, partialWidth)
+    precondition(chunks.lowerBound == 0, "a row with sketches sees all of its past")
     for chunk in chunks {
       let next = chunk + 1 < chunks.upperBound ? (item, chunk + 1) : nil
       score(item, chunk: chunk, queries: queries, next: next, scores: scratch, into: partials + chunk * width)

@@ -63,9 +63,9 @@ extension ComputeEngine {
     let run = AttentionRun(
       table: kernels.table, plan: plan, layer: layer, scale: scale, queries: queries, output: output)
     let hasOneChunk = plan.chunks.count == plan.tiles.count
-    guard plan.itemCount >= 4 * pool.threads || hasOneChunk || pool.threads == 1 else {
-      return attendByChunks(run)
-    }
+    // Items take unequally long: with a few for each thread none waits long for the last.
+    let hasEnoughItems = plan.itemCount >= 4 * pool.threads || pool.threads == 1
+    guard hasEnoughItems || hasOneChunk else { return attendByChunks(run) }
     let scratch = scratch(rows: pool.threads, width: run.scratchWidth)
     pool.runAhead(plan.itemCount, inParts: true) { index, next, thread in
       run.attend(plan.item(index), next: next.map(plan.item), scratch: scratch.row(thread))

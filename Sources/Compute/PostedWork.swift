@@ -9,16 +9,19 @@ private let spacing = 128
 struct PostedWork: ~Copyable {
   /// Changes when there is work.
   let epoch = Atomic<Int>(0)
-  /// In how many parts the items lie, one behind the other: one for each thread, or a single one.
+  /// In how many parts the items lie, one behind the other: one for each thread, or a single one. A late thread reads
+  /// it before it has taken anything, while the caller may be posting something else, and then only looks elsewhere.
   let partCount = Atomic<Int>(1)
+  /// This and what follows is read by threads that have taken an item.
   var itemCount = 0
   var takesAhead = false
   var body: ((_ item: Int, _ next: Int?, _ thread: Int) -> Void)?
 
   /// None yet, on a line of its own.
   static func allocate() -> UnsafeMutablePointer<PostedWork> {
+    precondition(MemoryLayout<PostedWork>.size <= 64, "one cache line")
     let memory = UnsafeMutableRawPointer.allocate(byteCount: spacing, alignment: spacing)
-    let work = memory.assumingMemoryBound(to: PostedWork.self)
+    let work = memory.bindMemory(to: PostedWork.self, capacity: 1)
     work.initialize(to: PostedWork())
     return work
   }
@@ -38,7 +41,9 @@ struct SpacedAtomics: @unchecked Sendable {
   init(count: Int) {
     memory = .allocate(byteCount: count * spacing, alignment: spacing)
     self.count = count
-    for index in 0..<count { self[index].initialize(to: Atomic(0)) }
+    for index in 0..<count {
+      (memory + index * spacing).bindMemory(to: Atomic<Int>.self, capacity: 1).initialize(to: Atomic(0))
+    }
   }
 
   /// Number `index`.

@@ -6,14 +6,15 @@ import Synchronization
 
 /// A fixed number of threads, the caller's among them, that run the items of a loop.
 ///
-/// Which thread runs which item is left to chance; items must not depend on it.
+/// Which thread runs which item is left to chance, and a thread may miss a whole run: results must not depend on it.
 public final class WorkerPool: @unchecked Sendable {
   /// The number of threads, the caller's included.
   public let threads: Int
 
   private let posted: UnsafeMutablePointer<PostedWork>
   /// Numbers that several threads change: how many items are done, how many threads sleep, and for each part of the
-  /// items how many nobody has taken yet, at or below zero when there are none.
+  /// items how many nobody has taken yet, at or below zero when there are none. A run ends only when all its items were
+  /// taken, so between runs all are at or below zero.
   private let numbers: SpacedAtomics
   private var done: UnsafeMutablePointer<Atomic<Int>> { numbers[0] }
   private var sleeping: UnsafeMutablePointer<Atomic<Int>> { numbers[1] }
@@ -56,7 +57,7 @@ public final class WorkerPool: @unchecked Sendable {
   }
 
   /// Calls `body(item, thread)` for every item in `0..<count`, on all threads, and returns when all are done. Items
-  /// are taken in their order, so one may wait for those before it.
+  /// are taken in their order, so one may wait for those before it, but not for other threads to come.
   public func run(_ count: Int, _ body: (_ item: Int, _ thread: Int) -> Void) {
     run(count, parts: 1, takesAhead: false) { item, _, thread in body(item, thread) }
   }
@@ -65,13 +66,13 @@ public final class WorkerPool: @unchecked Sendable {
   /// then takes what others have left. What it wrote for an item in one run is in its own cache when it reads it in the
   /// next. Items must not wait for one another.
   func runInParts(_ count: Int, _ body: (_ item: Int) -> Void) {
-    run(count, parts: threads, takesAhead: false) { item, _, _ in body(item) }
+    run(count, parts: min(threads, count), takesAhead: false) { item, _, _ in body(item) }
   }
 
   /// Like `run` for small items that can be prepared for: a thread takes its next item, which `body` is told, before it
-  /// runs the one it has. Nil when there is none. With `inParts` like `runInParts`.
+  /// runs the one it has; nil when it knows of none. With `inParts` like `runInParts`.
   func runAhead(_ count: Int, inParts: Bool = false, _ body: (_ item: Int, _ next: Int?, _ thread: Int) -> Void) {
-    run(count, parts: inParts ? threads : 1, takesAhead: true, body)
+    run(count, parts: inParts ? min(threads, count) : 1, takesAhead: true, body)
   }
 
   /// Sets what threads that wait for work fetch meanwhile: `memory`, which will be wanted soon; nil for nothing.
@@ -100,8 +101,8 @@ public final class WorkerPool: @unchecked Sendable {
     }
   }
 
-  /// Lets the threads know of work, and returns how many of its items the caller has, the first ones: none of its writes
-  /// must have reached the others before it can begin.
+  /// Lets the threads know of work, and returns how many of its items the caller has, the first ones, so that it can
+  /// begin before its writes have reached anyone.
   private func post(
     _ count: Int, parts: Int, takesAhead: Bool, _ body: @escaping (_ item: Int, _ next: Int?, _ thread: Int) -> Void
   ) -> Int {
@@ -110,15 +111,19 @@ public final class WorkerPool: @unchecked Sendable {
     posted.pointee.takesAhead = takesAhead
     posted.pointee.partCount.store(parts, ordering: .relaxed)
     done.pointee.store(0, ordering: .relaxed)
-    let taken = min(takesAhead ? 2 : 1, items(of: 0).count)
+    let taken = min(takesAhead && count > 2 ? 2 : 1, items(of: 0).count)
     for part in 0..<parts {
       untaken(part).pointee.store(items(of: part).count - (part == 0 ? taken : 0), ordering: .releasing)
     }
     let epoch = posted.pointee.epoch.load(ordering: .relaxed)
     posted.pointee.epoch.store(epoch + 1, ordering: .releasing)
-    // A thread that falls asleep this very moment is not seen, and is woken for the next work; nobody waits for it.
-    if sleeping.pointee.load(ordering: .relaxed) > 0 { wake() }
+    wakeSleepers()
     return taken
+  }
+
+  /// Wakes threads that are seen to sleep. One that falls asleep this very moment is not.
+  private func wakeSleepers() {
+    if sleeping.pointee.load(ordering: .relaxed) > 0 { wake() }
   }
 
   /// What `body` makes of every item in `0..<count`, in the items' order.
@@ -146,16 +151,16 @@ public final class WorkerPool: @unchecked Sendable {
   /// The next item of the thread's part, or of another's when that is done.
   private func takeItem(_ thread: Int) -> Int? {
     let parts = posted.pointee.partCount.load(ordering: .relaxed)
-    let own = thread % parts
-    if let item = takeItem(ofPart: own) { return item }
-    for part in 0..<parts where part != own && untaken(part).pointee.load(ordering: .relaxed) > 0 {
-      if let item = takeItem(ofPart: part) { return item }
+    if let item = takeItem(ofPart: thread % parts) { return item }
+    for distance in 1..<parts {
+      let other = (thread + distance) % parts
+      if untaken(other).pointee.load(ordering: .relaxed) > 0, let item = takeItem(ofPart: other) { return item }
     }
     return nil
   }
 
-  /// Whoever has taken an item may read what is posted: it stands until all are done. A thread that comes late finds
-  /// nothing to take, or an item of the next work, which is as good as any other thread's.
+  /// Whoever has taken an item may read what is posted: it stands until all are done. A thread that comes late, and may
+  /// know another number of parts, finds nothing to take, or an item of the next work, which is as good as any other's.
   private func takeItem(ofPart part: Int) -> Int? {
     let left = untaken(part).pointee.wrappingSubtract(1, ordering: .acquiringAndReleasing).oldValue
     return left > 0 ? items(of: part).upperBound - left : nil
@@ -174,12 +179,14 @@ public final class WorkerPool: @unchecked Sendable {
   /// for each other, and, since this is never inlined, given back before the items count as done: the body may not
   /// outlive the caller's `run`.
   @inline(never) private func runItems(from first: Int, ahead second: Int?, thread: Int) -> Int {
-    guard let body = posted.pointee.body else { return 0 }
+    guard let body = posted.pointee.body else { preconditionFailure("an item of what is posted") }
     let takesAhead = posted.pointee.takesAhead
     var (item, ahead, count) = (first, second, 0)
     while true {
       body(item, ahead, thread)
       count += 1
+      // By now the other threads know of the work, and one that fell asleep before it did is seen.
+      if thread == 0, count == 1 { wakeSleepers() }
       guard let next = ahead ?? takeItem(thread) else { return count }
       item = next
       ahead = takesAhead ? takeItem(thread) : nil

@@ -26,7 +26,7 @@ do {
   do {
     var command = try Hypnos.parseAsRoot()
     try command.run()
-  } catch where Hypnos.exitCode(for: error) == .success {
+  } catch let error where Hypnos.exitCode(for: error) == .success {
     // Help and the version are results, too.
     try Output.write(Hypnos.fullMessage(for: error) + "\n")
   }

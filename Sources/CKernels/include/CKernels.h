@@ -141,7 +141,8 @@ typedef struct {
 typedef struct {
   const char *name;
 
-  // Quantizes `width` floats (a multiple of 32) into the column at `base`, by blocks `for_panels`, otherwise by groups.
+  // Quantizes `width` floats (a multiple of 32) into the column at `base`, a multiple of 64, by blocks `for_panels`,
+  // otherwise by groups.
   // A value that is not finite makes its block's scale not finite, and with it every product.
   void (*quantize)(const float *values, size_t width, int for_panels, void *base);
 
