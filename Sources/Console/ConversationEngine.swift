@@ -26,6 +26,8 @@ public protocol ConversationEngine: AnyObject {
     _ messages: [Message], progress: (PromptProgress) -> Void, receive: (String) -> Void,
     isCancelled: () -> Bool
   ) throws -> AnswerSummary
+  /// Does what can wait until an answer stands whole on the terminal, and may say something there.
+  func finishAnswer()
   /// Loads another model, without adapters. When it throws, the model before stays loaded and usable.
   func load(modelAt path: String) throws
   /// The adapters in use, in the order in which they were taken up.

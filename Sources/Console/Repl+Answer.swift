@@ -56,6 +56,7 @@ extension Repl {
     let (text, summary) = try streamed(question)
     statistics.add(summary)
     terminal.endLine()
+    engine.finishAnswer()
     guard !text.isEmpty || summary.finish != .cancelled else {
       terminal.line("[stopped before the answer began; /retry asks again]", .notice)
       return false

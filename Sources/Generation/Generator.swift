@@ -45,7 +45,6 @@ public struct Generator {
         computed = next.count
         logits = try session.extend(by: next)
       }
-      session.remember(prompt)
     } catch is Interrupted {
       try show(decoding.end(.interrupted))
     }

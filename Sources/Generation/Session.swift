@@ -54,6 +54,8 @@ public final class Session {
   var recalled = 0
   /// The first prompt, which alone is kept there.
   var firstPrompt: [Int32]?
+  /// Whether the prompt answered last is that.
+  var isAtFirstPrompt = false
   /// Whether it was kept, or found not worth it.
   var hasRemembered = false
   /// Tokens computed between two looks at the progress and at a request to stop.

@@ -53,6 +53,7 @@ struct Answerer {
     if !endsLine { try Output.write("\n") }
     Answerer.explain(answer)
     try Answerer.leaveIfInterrupted(answer)
+    session.keepFirstPrompt()
   }
 
   /// Ends the program behind an answer that someone stopped, of which was said that it is not whole.
@@ -75,6 +76,7 @@ struct Answerer {
     let answer = try self.answer(messages(question)) { _ in }
     try Output.write(record(answer, id: .integer(1)).encoded + "\n")
     try Answerer.leaveIfInterrupted(answer)
+    session.keepFirstPrompt()
   }
 
   /// An answer as a JSON object.

@@ -106,6 +106,8 @@ final class ReplEngine: ConversationEngine {
     }
   }
 
+  func finishAnswer() { session.keepFirstPrompt() }
+
   private func summary(_ answer: Answer) -> AnswerSummary {
     AnswerSummary(
       finish: answer.finish.shown, promptTokens: answer.promptTokens, reusedTokens: answer.reusedTokens,

@@ -36,6 +36,8 @@ final class StubEngine: ConversationEngine {
     messages.reduce(0) { $0 + $1.content.count + 4 }
   }
 
+  func finishAnswer() {}
+
   func promptText(of messages: [Message]) throws -> String {
     messages.map { "<\($0.role.rawValue)>\($0.content)" }.joined()
   }

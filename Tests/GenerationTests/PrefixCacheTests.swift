@@ -24,7 +24,9 @@ import Testing
     var options = GenerationOptions()
     options.maxTokens = 6
     options.keepsLogProbabilities = true
-    return try Generator(session: session, options: options).answer(prompt) { _ in }
+    let answer = try Generator(session: session, options: options).answer(prompt) { _ in }
+    session.keepFirstPrompt()
+    return answer
   }
 
   private func files(_ folder: String? = nil) throws -> [String] {
@@ -165,6 +167,7 @@ import Testing
     }
     let stopped = try Generator(session: session, options: options)
       .answer(prompt, isCancelled: isCancelled) { _ in }
+    session.keepFirstPrompt()
     #expect(stopped.finish == .interrupted && stopped.readTokens == 128 && stopped.tokens.isEmpty)
     _ = try answer(prompt + TinyModel.prompt(80, seed: 3), session)
     // The same conversation on other threads or in another context.

@@ -153,15 +153,18 @@ extension Session {
   /// Takes up what the prefix cache on disk holds of `prefix`, when it is the session's first prompt.
   func recall(_ prefix: [Int32]) {
     if firstPrompt == nil { firstPrompt = prefix }
-    guard let prefixCache, tokens.isEmpty, prefix == firstPrompt, !prefix.isEmpty else { return }
+    isAtFirstPrompt = prefix == firstPrompt
+    guard let prefixCache, tokens.isEmpty, isAtFirstPrompt, !prefix.isEmpty else { return }
     recalled = prefixCache.restore(prefix, model: model, into: store)
     tokens = Array(prefix[..<recalled])
   }
 
-  /// Keeps the session's first prompt in the prefix cache, unless most of it came from there.
-  func remember(_ prompt: [Int32]) {
-    guard let prefixCache, !hasRemembered, prompt == firstPrompt, tokens.starts(with: prompt) else { return }
+  /// Keeps the session's first prompt, when the last answer was to that, in the prefix cache, once, unless most of it came
+  /// from there. What goes wrong is reported, so this is for when the answer stands whole on its line.
+  public func keepFirstPrompt() {
+    guard let prefixCache, let firstPrompt, isAtFirstPrompt, !hasRemembered, tokens.starts(with: firstPrompt)
+    else { return }
     hasRemembered = true
-    prefixCache.keep(prompt, recalled: recalled, model: model, from: store)
+    prefixCache.keep(firstPrompt, recalled: recalled, model: model, from: store)
   }
 }
