@@ -270,9 +270,11 @@ import Testing
     try FileManager.default.moveItem(atPath: path, toPath: folder + "/elsewhere")
     try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: folder + "/elsewhere")
     try expectRefusal(model, prompt, "a symbolic link")
+    #expect(reported.first.map { "\($0)".contains("it is not a plain file, as those written here are") } == true)
     try FileManager.default.removeItem(atPath: path)
     #expect(mkfifo(path, 0o600) == 0)
     try expectRefusal(model, prompt, "a pipe")
+    #expect(reported.first.map { "\($0)".contains("it is not a plain file, as those written here are") } == true)
   }
 
   private func expectRefusal(_ model: Transformer, _ prompt: [Int32], _ what: Comment) throws {

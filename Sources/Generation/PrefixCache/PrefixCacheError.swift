@@ -8,6 +8,8 @@ public enum PrefixCacheError: Error, Sendable, CustomStringConvertible {
   case system(path: String, action: String, code: Int32)
   /// The file is no cache of this version, or damaged where it says so.
   case notACache(path: String)
+  /// A link, a folder or something else stands in the file's place.
+  case notAFile(path: String)
   /// It was made with another model, adapter or format of the KV cache.
   case otherModel(path: String)
   /// Its list of tokens was altered.
@@ -29,6 +31,7 @@ public enum PrefixCacheError: Error, Sendable, CustomStringConvertible {
     case .system(let path, let action, let code):
       return "prefix cache: \(path): cannot be \(action): \(String(cString: strerror(code)))"
     case .notACache(let path): return refused(path, "it is no prefix cache of this version")
+    case .notAFile(let path): return refused(path, "it is not a plain file, as those written here are")
     case .otherModel(let path): return refused(path, "it was made with another model, adapter or cache format")
     case .alteredHeader(let path): return refused(path, "its header was altered")
     case .wrongSize(let path, let found, let expected):

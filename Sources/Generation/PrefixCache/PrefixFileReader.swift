@@ -65,13 +65,13 @@ private final class BoundedInput {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
     // A link is none of the files that are written here.
     guard descriptor >= 0 else {
-      throw errno == ELOOP ? .notACache(path: path) : .system(path: path, action: "read", code: errno)
+      throw errno == ELOOP ? .notAFile(path: path) : .system(path: path, action: "read", code: errno)
     }
     var status = stat()
     let code = fstat(descriptor, &status) == 0 ? 0 : errno
     guard code == 0, status.st_mode & S_IFMT == S_IFREG else {
       close(descriptor)
-      throw code == 0 ? .notACache(path: path) : .system(path: path, action: "read", code: code)
+      throw code == 0 ? .notAFile(path: path) : .system(path: path, action: "read", code: code)
     }
     self.path = path
     self.descriptor = descriptor
