@@ -55,8 +55,6 @@ extension Repl {
   private func answerOnce(_ question: String) throws -> Bool {
     let (text, summary) = try streamed(question)
     statistics.add(summary)
-    terminal.endLine()
-    engine.finishAnswer()
     guard !text.isEmpty || summary.finish != .cancelled else {
       terminal.line("[stopped before the answer began; /retry asks again]", .notice)
       return false
@@ -68,7 +66,7 @@ extension Repl {
     return true
   }
 
-  /// The answer and what is known of it, after it has gone to the terminal piece by piece.
+  /// The answer and what is known of it, after it has gone to the terminal piece by piece and its line has ended.
   private func streamed(_ question: String) throws -> (text: String, summary: AnswerSummary) {
     hypnos_clear_interrupt()
     var bar = ProgressBar.onStandardError()
@@ -88,6 +86,9 @@ extension Repl {
         terminal.write(piece)
       },
       isCancelled: { hypnos_interrupted() || terminal.isClosed })
+    bar?.erase()
+    terminal.endLine()
+    engine.finishAnswer()
     return (text, summary)
   }
 

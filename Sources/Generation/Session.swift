@@ -56,7 +56,7 @@ public final class Session {
   var firstPrompt: [Int32]?
   /// Whether the prompt answered last is that.
   var isAtFirstPrompt = false
-  /// Whether it was kept, or found not worth it.
+  /// Whether the first prompt was kept, or found not worth it.
   var hasRemembered = false
   /// Tokens computed between two looks at the progress and at a request to stop.
   private static let stepLength = 128
