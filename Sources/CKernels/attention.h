@@ -108,18 +108,23 @@ static void store_key(int cache, const float *key, size_t size, size_t position,
   }
 }
 
+// Sixteen of the numbers of a tile, from number `index` on, which are f16 or float32.
+ALWAYS_INLINE floats tile_lanes(int cache, const uint8_t *tile, size_t index) {
+  return cache == HYPNOS_CACHE_F16 ? load_halves((const uint16_t *)tile + index) : load((const float *)tile + index);
+}
+
 // Scores of `count` queries against `tiles` tiles of sixteen keys from `tile` on, side by side: the lanes are the keys.
 ALWAYS_INLINE void score_tiles(
-  int count, int tiles, const float *queries, size_t size, const uint8_t *keys, size_t tile, size_t last,
+  int count, int tiles, int cache, const float *queries, size_t size, const uint8_t *keys, size_t tile, size_t last,
   const hypnos_cache_part *next, float *scores) {
   floats sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
-  size_t tile_bytes = hypnos_key_tile_bytes(HYPNOS_CACHE_F16, size);
+  size_t tile_bytes = hypnos_key_tile_bytes(cache, size);
   const uint8_t *starts[SCORE_TILES], *ahead[SCORE_TILES];
   find_tiles(tiles, keys, tile, last, next, tile_bytes, starts, ahead);
   for (size_t d = 0; d < size; d++)
     for (int t = 0; t < tiles; t++) {
-      __builtin_prefetch(ahead[t] + d * HYPNOS_TILE * 2, 0, 2);
-      floats loaded = load_halves((const uint16_t *)(starts[t] + d * HYPNOS_TILE * 2));
+      if (cache == HYPNOS_CACHE_F16) __builtin_prefetch(ahead[t] + d * HYPNOS_TILE * 2, 0, 2);
+      floats loaded = tile_lanes(cache, starts[t], d * HYPNOS_TILE);
       for (int q = 0; q < count; q++) sums[q][t] = fused(splat(queries[(size_t)q * size + d]), loaded, sums[q][t]);
       load_factors_again(count);
     }
@@ -129,12 +134,12 @@ ALWAYS_INLINE void score_tiles(
 
 // The scores of the tiles from `first` to `last`.
 ALWAYS_INLINE void score_keys(
-  int count, const float *queries, size_t size, const uint8_t *keys, size_t first, size_t last,
+  int count, int cache, const float *queries, size_t size, const uint8_t *keys, size_t first, size_t last,
   const hypnos_cache_part *next, float *scores) {
   size_t tile = first;
   _Pragma("clang loop unroll(full)") for (int together = tiles_together(count); together > 0; together /= 2)
     for (; tile + (size_t)together <= last; tile += (size_t)together)
-      score_tiles(count, together, queries, size, keys, tile, last, next, scores);
+      score_tiles(count, together, cache, queries, size, keys, tile, last, next, scores);
 }
 
 // `exponential`, of x, for a weight beside one of 1: x is not above 0. What is too small to change a sum is zero:
@@ -177,16 +182,17 @@ ALWAYS_INLINE void soften(float *scores, size_t tiles, int32_t first, int32_t la
 
 // Weighted sums of `vectors` times sixteen of the values' dimensions, from `d` on, for all queries.
 ALWAYS_INLINE void weigh_vectors(
-  int count, int vectors, const float *weights, size_t from, size_t to, const uint16_t *values, size_t size, size_t d,
-  const hypnos_cache_part *next, float *outputs) {
+  int count, int vectors, int cache, const float *weights, size_t from, size_t to, const uint8_t *values, size_t size,
+  size_t d, const hypnos_cache_part *next, float *outputs) {
   floats sums[HYPNOS_ATTEND_QUERIES][ATTEND_VECTORS] = {};
   for (size_t t = from; t < to; t++) {
-    const uint8_t *ahead = unit_ahead(
-      (const uint8_t *)values, t + AHEAD / (2 * size), to, next->values, next->positions, 2 * size,
-      (const uint8_t *)(values + t * size));
-    fetch_bytes(ahead, 2 * size);
+    if (cache == HYPNOS_CACHE_F16) {
+      const uint8_t *ahead = unit_ahead(
+        values, t + AHEAD / (2 * size), to, next->values, next->positions, 2 * size, values + 2 * t * size);
+      fetch_bytes(ahead, 2 * size);
+    }
     for (int v = 0; v < vectors; v++) {
-      floats loaded = load_halves(values + t * size + d + 16 * (size_t)v);
+      floats loaded = tile_lanes(cache, values, t * size + d + 16 * (size_t)v);
       for (int q = 0; q < count; q++) sums[q][v] = fused(splat(weights[q * HYPNOS_CHUNK + t]), loaded, sums[q][v]);
       load_factors_again(count);
     }
@@ -196,18 +202,22 @@ ALWAYS_INLINE void weigh_vectors(
 }
 
 ALWAYS_INLINE void weigh_values(
-  int count, const float *weights, size_t from, size_t to, const uint16_t *values, size_t size,
+  int count, int cache, const float *weights, size_t from, size_t to, const uint8_t *values, size_t size,
   const hypnos_cache_part *next, float *outputs) {
   size_t d = 0;
   // Half as many side by side where a head is too narrow for more: each pass reads all values.
   _Pragma("clang loop unroll(full)") for (int together = vectors_together(count); together > 0; together /= 2)
     for (; d + 16 * (size_t)together <= size; d += 16 * (size_t)together)
-      weigh_vectors(count, together, weights, from, to, values, size, d, next, outputs);
+      weigh_vectors(count, together, cache, weights, from, to, values, size, d, next, outputs);
   for (; d < size; d++) {
     for (int q = 0; q < count; q++) {
       float sum = 0;
-      for (size_t t = from; t < to; t++)
-        sum = __builtin_fmaf(weights[q * HYPNOS_CHUNK + t], half_to_float(values[t * size + d]), sum);
+      for (size_t t = from; t < to; t++) {
+        size_t index = t * size + d;
+        float value =
+          cache == HYPNOS_CACHE_F16 ? half_to_float(((const uint16_t *)values)[index]) : ((const float *)values)[index];
+        sum = __builtin_fmaf(weights[q * HYPNOS_CHUNK + t], value, sum);
+      }
       outputs[(size_t)q * size + d] = sum;
     }
   }
@@ -225,12 +235,12 @@ ALWAYS_INLINE void attend_as(
   if (to < from) to = from;
   size_t first = (size_t)from / HYPNOS_TILE, last = ((size_t)to + HYPNOS_TILE - 1) / HYPNOS_TILE;
   for (int q = 0; q < count; q++) memset(scratch + q * HYPNOS_CHUNK, 0, first * HYPNOS_TILE * sizeof(float));
-  if (cache == HYPNOS_CACHE_F16) score_keys(count, queries, size, keys, first, last, next, scratch);
+  if (cache != HYPNOS_CACHE_Q8) score_keys(count, cache, queries, size, keys, first, last, next, scratch);
   else score_keys8(count, queries, size, keys, first, last, next, scratch);
   for (int q = 0; q < count; q++)
     soften(scratch + q * HYPNOS_CHUNK, last, firsts[q], lasts[q], maxima + q, sums + q);
-  if (cache == HYPNOS_CACHE_F16)
-    weigh_values(count, scratch, (size_t)from, (size_t)to, (const uint16_t *)values, size, next, outputs);
+  if (cache != HYPNOS_CACHE_Q8)
+    weigh_values(count, cache, scratch, (size_t)from, (size_t)to, values, size, next, outputs);
   else weigh_values8(count, scratch, first, last, values, size, next, outputs);
 }
 
@@ -246,8 +256,13 @@ static void attend(
     query_count, attend_as, number, queries + before * size, size, keys, values, firsts + before, lasts + before, \
     maxima + before, sums + before, outputs + before * size, scratch, before + most < query_count ? &nothing : next)
   if (cache == HYPNOS_CACHE_F16) AS(HYPNOS_CACHE_F16)
+  else if (cache == HYPNOS_CACHE_F32) AS(HYPNOS_CACHE_F32)
   else AS(HYPNOS_CACHE_Q8)
 #undef AS
+}
+
+static void decode_tiles(const uint16_t *numbers, size_t count, float *out) {
+  for (size_t i = 0; i < count; i += 16) store(out + i, load_halves(numbers + i));
 }
 
 static void merge(

@@ -20,9 +20,10 @@ extension AttentionRun {
       let next = sketchedPart(of: item, chunk: chunk + 1, partial: partials + (chunk + 1) * width)
       weigh(item, chunk: chunk, queries: queries, next: next, into: partials + chunk * width)
     }
-    begin(item, scratch: scratch)
-    for chunk in chunks { merge(partials + chunk * width, of: item, scratch: scratch) }
-    finish(item, scratch: scratch)
+    let (all, total) = (0..<item.tile.count, scratch + scoreWidth)
+    begin(all, total: total)
+    for chunk in chunks { merge(partials + chunk * width, queries: all, into: total) }
+    finish(all, of: item, from: total)
   }
 
   /// The first pass over a chunk: its weights by its sketch, or all of its partial result where it has none. `next` is

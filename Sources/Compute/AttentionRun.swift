@@ -47,15 +47,16 @@ struct AttentionRun: @unchecked Sendable {
     guard item.tile.sketchedChunks == 0 else {
       return attendBySketches(item, queries: queries, scratch: scratch, partials: partial)
     }
-    begin(item, scratch: scratch)
+    let (all, total) = (0..<item.tile.count, scratch + scoreWidth)
+    begin(all, total: total)
     for chunk in item.tile.chunks {
       let isLast = chunk + 1 == item.tile.chunks.upperBound
       let following =
         isLast ? next.map { part(of: $0, chunk: $0.tile.chunks.lowerBound) } : part(of: item, chunk: chunk + 1)
       attend(item, chunk: chunk, queries: queries, next: following, scores: scratch, into: partial)
-      merge(partial, of: item, scratch: scratch)
+      merge(partial, queries: all, into: total)
     }
-    finish(item, scratch: scratch)
+    finish(all, of: item, from: total)
   }
 
   /// What of chunk `chunk` an item reads, from the start of a tile on.
@@ -78,10 +79,10 @@ struct AttentionRun: @unchecked Sendable {
   }
 
   /// The partial result of chunk `chunk` of an item whose packed queries are `queries`; `next` is what the thread reads
-  /// afterwards, `scores` is working memory.
+  /// afterwards, `scores` is working memory, `decoded` the chunk's keys and values in float32, if they are.
   func attend(
     _ item: AttentionItem, chunk: Int, queries: UnsafePointer<Float>, next: hypnos_cache_part?,
-    scores: UnsafeMutablePointer<Float>, into partial: UnsafeMutablePointer<Float>
+    scores: UnsafeMutablePointer<Float>, decoded: DecodedChunk? = nil, into partial: UnsafeMutablePointer<Float>
   ) {
     let maxima = partial + most * size
     var next = next ?? hypnos_cache_part()
@@ -91,40 +92,36 @@ struct AttentionRun: @unchecked Sendable {
         let visible = plan.visible(query, of: item.tile, chunk: chunk)
         (bounds[query], bounds[most + query]) = (visible.lowerBound, visible.upperBound)
       }
-      let (keys, values) = start(of: item, chunk: chunk)
+      let (keys, values) = decoded?.start ?? start(of: item, chunk: chunk)
       table.pointee.attend(
-        plan.format.number, queries, item.tile.count, size, keys, values, bounds, bounds + most, maxima,
-        maxima + most, partial, scores, &next)
+        decoded == nil ? plan.format.number : Int32(HYPNOS_CACHE_F32), queries, item.tile.count, size, keys, values,
+        bounds, bounds + most, maxima, maxima + most, partial, scores, &next)
     }
   }
 
-  /// Makes the result so far one of nothing seen.
-  func begin(_ item: AttentionItem, scratch: UnsafeMutablePointer<Float>) {
-    let total = scratch + scoreWidth
-    total.update(repeating: 0, count: item.tile.count * size)
-    (total + most * size).update(repeating: -.infinity, count: item.tile.count)
-    (total + most * (size + 1)).update(repeating: 0, count: item.tile.count)
+  /// Makes the result so far of `queries` one of nothing seen.
+  func begin(_ queries: Range<Int>, total: UnsafeMutablePointer<Float>) {
+    for query in queries {
+      (total + query * size).update(repeating: 0, count: size)
+      (total[most * size + query], total[most * (size + 1) + query]) = (-.infinity, 0)
+    }
   }
 
-  /// Merges the next chunk's partial result into the result so far.
-  func merge(
-    _ partial: UnsafeMutablePointer<Float>, of item: AttentionItem, scratch: UnsafeMutablePointer<Float>
-  ) {
-    let total = scratch + scoreWidth
+  /// Merges the next chunk's partial result of `queries` into the result so far.
+  func merge(_ partial: UnsafeMutablePointer<Float>, queries: Range<Int>, into total: UnsafeMutablePointer<Float>) {
     let (maxima, chunkMaxima) = (total + most * size, partial + most * size)
     // A query that sees nothing of a chunk has no sum.
-    for query in 0..<item.tile.count where chunkMaxima[most + query] != 0 {
+    for query in queries where chunkMaxima[most + query] != 0 {
       table.pointee.merge(
         maxima + query, maxima + most + query, total + query * size, chunkMaxima[query], chunkMaxima[most + query],
         partial + query * size, size)
     }
   }
 
-  /// Divides by the sums and writes the item's outputs.
-  func finish(_ item: AttentionItem, scratch: UnsafeMutablePointer<Float>) {
-    let total = scratch + scoreWidth
+  /// Divides by the sums and writes the outputs of `queries` of an item.
+  func finish(_ queries: Range<Int>, of item: AttentionItem, from total: UnsafeMutablePointer<Float>) {
     let sums = total + most * (size + 1)
-    for query in 0..<item.tile.count {
+    for query in queries {
       table.pointee.scale(total + query * size, 1 / sums[query], size)
       place(query, of: item, in: output).update(from: total + query * size, count: size)
     }

@@ -54,9 +54,10 @@ extension ComputeEngine {
   }
 
   /// Softmax attention of the queries [rows, queryHeads * headSize] of every row of `plan` over its own past. Products
-  /// of queries and keys are multiplied with `scale`.
+  /// of queries and keys are multiplied with `scale`. `next` is the weight that the output is multiplied with.
   public func attend(
-    queries: FloatMatrix, layer: Int, plan: AttentionPlan, scale: Float, into output: FloatMatrix
+    queries: FloatMatrix, layer: Int, plan: AttentionPlan, scale: Float, into output: FloatMatrix,
+    next: WeightMatrix? = nil
   ) {
     precondition(
       queries.width == plan.heads * plan.group * plan.size && output.width == queries.width, "whole heads")
@@ -65,10 +66,24 @@ extension ComputeEngine {
     let hasOneChunk = plan.chunks.count == plan.tiles.count
     // Items take unequally long: with a few for each thread none waits long for the last.
     let hasEnoughItems = plan.itemCount >= 4 * pool.threads || pool.threads == 1
-    guard hasEnoughItems || hasOneChunk else { return attendByChunks(run) }
-    let scratch = scratch(rows: pool.threads, width: run.scratchWidth)
-    pool.runAhead(plan.itemCount, inParts: true) { index, next, thread in
-      run.attend(plan.item(index), next: next.map(plan.item), scratch: scratch.row(thread))
+    guard hasEnoughItems || hasOneChunk else {
+      // There is time for it: what of a long past is read between these steps is put in order by one thread.
+      if let next { pool.fetchRows(of: next) }
+      return attendByChunks(run)
+    }
+    let groups = plan.groups(atLeast: (4 * pool.threads + plan.heads - 1) / plan.heads)
+    let most = groups.reduce(0) { max($0, $1.count) }
+    let scratch = scratch(
+      rows: pool.threads, width: most > 1 ? max(run.scratchWidth, run.groupWidth(tiles: most)) : run.scratchWidth)
+    pool.runAhead(groups.count * plan.heads, inParts: true) { index, next, thread in
+      let (group, head) = index.quotientAndRemainder(dividingBy: plan.heads)
+      guard groups[group].count == 1 else {
+        return run.attend(groups[group], head: head, scratch: scratch.row(thread))
+      }
+      func item(_ index: Int) -> AttentionItem {
+        plan.item(groups[index / plan.heads].lowerBound * plan.heads + index % plan.heads)
+      }
+      run.attend(item(index), next: next.map(item), scratch: scratch.row(thread))
     }
   }
 
@@ -100,11 +115,15 @@ extension ComputeEngine {
           into: partials.row(firstPartial + piece.index))
       }
     }
-    pool.run(plan.itemCount) { index, thread in
-      let item = plan.item(index)
-      run.begin(item, scratch: scratch.row(thread))
-      for chunk in item.tile.chunks { run.merge(partial(item, chunk), of: item, scratch: scratch.row(thread)) }
-      run.finish(item, scratch: scratch.row(thread))
+    pool.run(plan.itemCount * plan.mostQueries) { index, thread in
+      let (number, query) = index.quotientAndRemainder(dividingBy: plan.mostQueries)
+      let (item, scratch) = (plan.item(number), scratch.row(thread))
+      guard query < item.tile.count else { return }
+      let one = query..<query + 1
+      let total = scratch + run.scoreWidth
+      run.begin(one, total: total)
+      for chunk in item.tile.chunks { run.merge(partial(item, chunk), queries: one, into: total) }
+      run.finish(one, of: item, from: total)
     }
   }
 

@@ -89,7 +89,8 @@ public final class ComputeEngine {
     }
     let lowRank = update.map { lowRankStep($0, input: input, count: count) }
     let before = lowRank?.itemCount ?? 0
-    pool.fetch(update?.nextMemory)
+    let memory = update?.nextMemory
+    pool.fetch(memory?.base, byteCount: memory?.byteCount ?? 0)
     pieces.withUnsafeBufferPointer { pieces in
       calls.withUnsafeBufferPointer { calls in
         pool.runAhead(before + pieces.count) { item, next, thread in

@@ -45,6 +45,15 @@ struct ProductPiece {
   }
 }
 
+extension WorkerPool {
+  /// Lets threads that wait for work fetch rows of `weight`, which is multiplied next: those that others than the caller
+  /// begin with, behind the two pieces that it takes.
+  func fetchRows(of weight: WeightMatrix) {
+    let taken = weight.rows * 3 / 10
+    fetch(weight.row(taken), byteCount: min((weight.rows - taken) * weight.rowBytes, 128 << 10))
+  }
+}
+
 /// One product as the kernels are called for it.
 struct ProductCall {
   private let table: UnsafePointer<hypnos_kernels>

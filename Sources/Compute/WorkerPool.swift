@@ -75,10 +75,10 @@ public final class WorkerPool: @unchecked Sendable {
     run(count, parts: inParts ? min(threads, count) : 1, takesAhead: true, body)
   }
 
-  /// Sets what threads that wait for work fetch meanwhile: `memory`, which will be wanted soon; nil for nothing.
-  func fetch(_ memory: FloatMatrix?) {
-    awaitedStart.store(memory.map { Int(bitPattern: $0.base) } ?? 0, ordering: .relaxed)
-    awaitedBytes.store(min(memory?.byteCount ?? 0, WorkerPool.mostFetched), ordering: .relaxed)
+  /// Sets what threads that wait for work fetch meanwhile: `byteCount` bytes from `start` on, which will be wanted soon.
+  func fetch(_ start: UnsafeRawPointer?, byteCount: Int) {
+    awaitedStart.store(Int(bitPattern: start), ordering: .relaxed)
+    awaitedBytes.store(start == nil ? 0 : min(byteCount, WorkerPool.mostFetched), ordering: .relaxed)
   }
 
   private func run(

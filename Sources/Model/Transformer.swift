@@ -185,7 +185,9 @@ public final class Transformer {
 
   private func attend(_ layer: LayerWeights, index: Int, plan: AttentionPlan, adding update: LayerUpdates?) {
     let m = memory
-    engine.attend(queries: m.queries, layer: index, plan: plan, scale: parameters.attentionScale, into: m.attended)
+    engine.attend(
+      queries: m.queries, layer: index, plan: plan, scale: parameters.attentionScale, into: m.attended,
+      next: layer.output)
     engine.multiply(
       [Product(layer.output, into: m.delta)], input: m.attended, count: plan.rowCount, adding: update?.output)
   }

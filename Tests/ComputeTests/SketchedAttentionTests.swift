@@ -88,8 +88,8 @@ import Testing
     #expect(both[0] == both[1])
     #expect(KeyValueSketch.chunks(before: 1023) == 0)
     #expect(KeyValueSketch.chunks(before: 1024) == 3)
-    #expect(KeyValueSketch.chunks(before: 1343) == 4)
-    #expect(KeyValueSketch.chunks(before: 1344) == 5)
+    #expect(KeyValueSketch.chunks(before: 1295) == 4)
+    #expect(KeyValueSketch.chunks(before: 1296) == 5)
   }
 
   @Test(arguments: CacheFormat.allCases) func rowsOfABatchAreThoseTheyAreAlone(format: CacheFormat) {

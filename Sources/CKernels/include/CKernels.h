@@ -87,13 +87,14 @@ enum { HYPNOS_ATTEND_QUERIES = 8, HYPNOS_TILE = 16, HYPNOS_CHUNK = 256 };
 // sixteen positions. A tile of keys is [size][16], so that a lane is a key; a tile of values is [16][size].
 // With 8 bits two neighbours stand together: keys [size / 2][16][2], an odd size rounded up, and values [8][size][2];
 // the scales [blocks][16] stand behind either. A whole block of a key is multiplied by the Hadamard matrix of its size
-// before it is rounded, as queries are, too.
-enum { HYPNOS_CACHE_F16 = 0, HYPNOS_CACHE_Q8 = 1, HYPNOS_KEY_BLOCK = 32, HYPNOS_VALUE_BLOCK = 64 };
+// before it is rounded, as queries are, too. Tiles of f16 may be decoded to float32 where they stand, for `attend` alone:
+// many queries are spared to decode the same ones.
+enum { HYPNOS_CACHE_F16 = 0, HYPNOS_CACHE_Q8 = 1, HYPNOS_CACHE_F32 = 2, HYPNOS_KEY_BLOCK = 32, HYPNOS_VALUE_BLOCK = 64 };
 
 // The bytes of a tile of one head's keys, or values, whose scales stand for `block` values each.
 static inline size_t hypnos_tile_bytes(int cache, size_t size, size_t block) {
   size_t codes = (size + 1) / 2 * 2, scales = (size + block - 1) / block * 2;
-  return HYPNOS_TILE * (cache == HYPNOS_CACHE_F16 ? size * 2 : codes + scales);
+  return HYPNOS_TILE * (cache == HYPNOS_CACHE_Q8 ? codes + scales : cache == HYPNOS_CACHE_F16 ? size * 2 : size * 4);
 }
 static inline size_t hypnos_key_tile_bytes(int cache, size_t size) {
   return hypnos_tile_bytes(cache, size, HYPNOS_KEY_BLOCK);
@@ -206,6 +207,8 @@ typedef struct {
     int cache, const float *queries, size_t query_count, size_t size, const void *keys, const void *values,
     const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch,
     const hypnos_cache_part *next);
+  // Decodes `count` numbers of a tile, or of several in a row, from f16 to float32; a multiple of 16.
+  void (*decode_tiles)(const uint16_t *numbers, size_t count, float *out);
   // Makes the sketch of one head's full chunk.
   void (*sketch)(int cache, size_t size, const void *keys, const void *values, void *sketch);
   // Rounds one query, [size], for the sketches.
