@@ -79,12 +79,12 @@ public final class AttentionPlan {
   /// The batch's rows.
   public var rowCount: Int { positions.count }
 
-  /// How many neighbouring tiles of one cache a thread takes together where there are enough: it decodes what they all
-  /// see once. As many queries make decoding a few hundredths of their products.
+  /// How many neighbouring tiles of one cache a thread takes together where there are enough: it decodes once what they
+  /// all see, and reads it from its own cache for all but the first.
   private static let mostTogether = 8
 
-  /// The tiles in groups that are taken together, neighbours of one cache that read all of it in f16; every other is a
-  /// group of its own, and all are where there would be fewer than `least` groups.
+  /// The tiles in groups that are taken together, neighbours of one cache that read all of it in f16, and more than a
+  /// chunk; every other is a group of its own, and all are where there would be fewer than `least` groups.
   func groups(atLeast least: Int) -> [Range<Int>] {
     var groups: [Range<Int>] = []
     for index in tiles.indices {
@@ -99,7 +99,8 @@ public final class AttentionPlan {
 
   private func readSame(_ one: Int, _ other: Int) -> Bool {
     let stores = [one, other].map { positions[tiles[$0].rows.lowerBound].store }
-    return format != .q8_0 && stores[0] === stores[1] && tiles[one].sketchedChunks + tiles[other].sketchedChunks == 0
+    return format != .q8_0 && stores[0] === stores[1] && tiles[one].chunks.count > 1
+      && tiles[one].sketchedChunks + tiles[other].sketchedChunks == 0
   }
 
   /// Tiles over each of the heads.

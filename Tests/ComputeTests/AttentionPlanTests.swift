@@ -39,7 +39,8 @@ import Testing
     let one = ComputeEngine(kernels: KernelSet.available[0], threads: 1)
     let long = filled(600, seed: 1, format: format, engine: one)
     let short = filled(40, seed: 2, format: format, engine: one)
-    var rows = (595..<600).map { CachePosition(store: long, position: $0) }
+    // A prompt's rows, enough that some are taken together.
+    var rows = (532..<600).map { CachePosition(store: long, position: $0) }
     rows += [0, 17, 39].map { CachePosition(store: short, position: $0) }
     rows.append(CachePosition(store: long, position: 256))
     var random = Random(state: 3)
@@ -52,7 +53,7 @@ import Testing
       #expect(attended(rows, queries, window: window, engine: engine) == alone)
       #expect(attended([rows[4]], [queries[4]], window: window, engine: engine)[0] == alone[4])
       // Few rows, whose chunks the threads share out, of pasts of different lengths.
-      let few = [4, 7, 8]
+      let few = [67, 70, 71]
       #expect(
         attended(few.map { rows[$0] }, few.map { queries[$0] }, window: window, engine: engine)
           == few.map { alone[$0] })

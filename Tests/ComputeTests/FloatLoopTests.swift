@@ -237,6 +237,43 @@ import Testing
     }
   }
 
+  /// Tiles that are decoded first give the bits of those that are decoded as they are read, whole vectors or not.
+  @Test(arguments: [64, 72, 9]) func decodedTilesGiveTheSame(size: Int) {
+    var random = Random(state: 23)
+    let (count, number) = (150, 6)
+    let keys = (0..<count * size).map { _ in random.float(-1...1) }
+    let values = (0..<count * size).map { _ in random.float(-1...1) }
+    let queries = (0..<number * size).map { _ in random.float(-1...1) }
+    _ = onEveryTable { table in
+      let tiles = CacheTiles(Int32(HYPNOS_CACHE_F16), size: size, keys: keys, values: values, table: table)
+      let all = (count + 15) / 16 * 16 * size
+      let decoded = [tiles.keys, tiles.values].map { tiles in
+        let floats = Aligned(all * 4)
+        table.decode_tiles(
+          tiles.pointer.assumingMemoryBound(to: UInt16.self), all,
+          floats.pointer.assumingMemoryBound(to: Float.self))
+        return floats
+      }
+      func attended(_ cache: Int32, _ keys: UnsafeMutableRawPointer, _ values: UnsafeMutableRawPointer) -> [Float] {
+        var (maxima, sums) = ([Float](repeating: 0, count: number), [Float](repeating: 0, count: number))
+        var outputs = [Float](repeating: 0, count: number * size)
+        let scratch = Aligned(8 * 256 * 4)
+        withExtendedLifetime(scratch) {
+          table.attend(
+            cache, queries, number, size, keys, values, [0, 0, 3, 17, 40, 0], [150, 149, 148, 100, 41, 0], &maxima,
+            &sums,
+            &outputs, scratch.pointer.assumingMemoryBound(to: Float.self), nil)
+        }
+        return maxima + sums + outputs
+      }
+      return withExtendedLifetime((tiles, decoded)) {
+        let result = attended(Int32(HYPNOS_CACHE_F32), decoded[0].pointer, decoded[1].pointer)
+        #expect(result == attended(Int32(HYPNOS_CACHE_F16), tiles.keys.pointer, tiles.values.pointer))
+        return result
+      }
+    }
+  }
+
   /// Registers hold the sums of fewer queries than a call may have: however many come together, each gets its own bits.
   @Test(arguments: [HYPNOS_CACHE_F16, HYPNOS_CACHE_Q8].map { Int32($0) })
   func queriesTogetherGetWhatEachGetsAlone(cache: Int32) {

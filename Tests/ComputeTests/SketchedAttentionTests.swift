@@ -97,7 +97,7 @@ import Testing
       filled(1300, seed: 1, format: format), filled(40, seed: 2, format: format), filled(1800, seed: 3, format: format)
     )
     // A draft, from whose third row on a chunk more is sketched, a short answer, a prompt and another long answer.
-    var rows = (1086..<1091).map { CachePosition(store: long, position: $0, isGenerated: true) }
+    var rows = (1038..<1043).map { CachePosition(store: long, position: $0, isGenerated: true) }
     rows += [17, 39].map { CachePosition(store: short, position: $0, isGenerated: true) }
     rows += [1500, 1799].map { CachePosition(store: other, position: $0, isGenerated: $0 == 1799) }
     let queries = queries(rows.count, seed: 4)

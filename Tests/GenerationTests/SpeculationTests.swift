@@ -1,4 +1,5 @@
 // Drafts: where they come from, how long they are, and that they change nothing but the time.
+import Compute
 import Testing
 
 @testable import Generation
@@ -44,6 +45,11 @@ import Testing
 }
 
 @Suite struct DraftPaceTests {
+  /// A sketch holds no position of the batch that reads it.
+  @Test func tokenAndDraftAreFewerThanAreNeverSketched() {
+    #expect(1 + DraftPace.longest <= KeyValueSketch.newestPositions)
+  }
+
   @Test func successMakesDraftsLonger() {
     var pace = DraftPace()
     for _ in 0..<10 {
