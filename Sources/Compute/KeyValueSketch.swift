@@ -25,7 +25,7 @@ public final class KeyValueSketch {
 
   /// How many positions before a row are never read by a sketch: more than a sequence's generated and drafted rows of one
   /// batch, whose keys are not yet there when sketches are made.
-  public static let newestPositions = 16
+  public static let newestPositions = 32
 
   /// How many of a sequence's first chunks a generated token at `position` reads by their sketches, where there are
   /// enough of them: all that end `newestPositions` before it.
