@@ -67,7 +67,7 @@ extension ComputeEngine {
     // Items take unequally long: with a few for each thread none waits long for the last.
     let hasEnoughItems = plan.itemCount >= 4 * pool.threads || pool.threads == 1
     guard hasEnoughItems || hasOneChunk else {
-      // There is time for it: what of a long past is read between these steps is put in order by one thread.
+      // The others wait while one thread prepares queries, bounds and results.
       if let next { pool.fetchRows(of: next) }
       return attendByChunks(run)
     }

@@ -22,6 +22,13 @@ public struct MachineLimits: Sendable, Equatable {
     multiplyAccumulatesPerSecond = engine.integerSpeed(passes: passes)
   }
 
+  /// The higher of these limits and `others`, each by itself.
+  public func best(_ others: MachineLimits) -> MachineLimits {
+    MachineLimits(
+      bytesPerSecond: max(bytesPerSecond, others.bytesPerSecond),
+      multiplyAccumulatesPerSecond: max(multiplyAccumulatesPerSecond, others.multiplyAccumulatesPerSecond))
+  }
+
   /// The least seconds in which `bytes` can be read and `multiplyAccumulates` done, both at the same time:
   /// max(bytes / bytes a second, multiply-accumulates / multiply-accumulates a second).
   public func leastSeconds(bytes: Double, multiplyAccumulates: Double) -> Double {

@@ -46,11 +46,14 @@ struct ProductPiece {
 }
 
 extension WorkerPool {
+  /// What threads that wait fetch of a weight: as much as they have time for between two steps of attention.
+  private static let mostOfWeight = 128 << 10
+
   /// Lets threads that wait for work fetch rows of `weight`, which is multiplied next: those that others than the caller
-  /// begin with, behind the two pieces that it takes.
+  /// begin with. They lie behind its first two pieces, which are three tenths with two threads.
   func fetchRows(of weight: WeightMatrix) {
     let taken = weight.rows * 3 / 10
-    fetch(weight.row(taken), byteCount: min((weight.rows - taken) * weight.rowBytes, 128 << 10))
+    fetch(weight.row(taken), byteCount: min((weight.rows - taken) * weight.rowBytes, WorkerPool.mostOfWeight))
   }
 }
 

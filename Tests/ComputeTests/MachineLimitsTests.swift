@@ -50,4 +50,12 @@ import Testing
     #expect(limits.leastSeconds(bytes: 50, multiplyAccumulates: 100) == 0.5)
     #expect(limits.leastSeconds(bytes: 50, multiplyAccumulates: 2000) == 2)
   }
+
+  /// A moment may have been good for reading and bad for arithmetic.
+  @Test func theBestOfTwoMomentsIsTakenOfEach() {
+    let one = MachineLimits(bytesPerSecond: 100, multiplyAccumulatesPerSecond: 1000)
+    let other = MachineLimits(bytesPerSecond: 90, multiplyAccumulatesPerSecond: 2000)
+    #expect(one.best(other) == MachineLimits(bytesPerSecond: 100, multiplyAccumulatesPerSecond: 2000))
+    #expect(other.best(one) == one.best(other))
+  }
 }
