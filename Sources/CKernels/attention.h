@@ -108,10 +108,8 @@ static void store_key(int cache, const float *key, size_t size, size_t position,
   }
 }
 
-// Sixteen of the numbers of a tile, from number `index` on, which are f16 or float32.
-ALWAYS_INLINE floats tile_lanes(int cache, const uint8_t *tile, size_t index) {
-  return cache == HYPNOS_CACHE_F16 ? load_halves((const uint16_t *)tile + index) : load((const float *)tile + index);
-}
+// The format of a tile's numbers, which are f16 or float32.
+ALWAYS_INLINE int number_format(int cache) { return cache == HYPNOS_CACHE_F16 ? HYPNOS_F16 : HYPNOS_F32; }
 
 // Scores of `count` queries against `tiles` tiles of sixteen keys from `tile` on, side by side: the lanes are the keys.
 ALWAYS_INLINE void score_tiles(
@@ -124,7 +122,7 @@ ALWAYS_INLINE void score_tiles(
   for (size_t d = 0; d < size; d++)
     for (int t = 0; t < tiles; t++) {
       if (cache == HYPNOS_CACHE_F16) __builtin_prefetch(ahead[t] + d * HYPNOS_TILE * 2, 0, 2);
-      floats loaded = tile_lanes(cache, starts[t], d * HYPNOS_TILE);
+      floats loaded = load_weights(number_format(cache), starts[t], d * HYPNOS_TILE);
       for (int q = 0; q < count; q++) sums[q][t] = fused(splat(queries[(size_t)q * size + d]), loaded, sums[q][t]);
       load_factors_again(count);
     }
@@ -192,7 +190,7 @@ ALWAYS_INLINE void weigh_vectors(
       fetch_bytes(ahead, 2 * size);
     }
     for (int v = 0; v < vectors; v++) {
-      floats loaded = tile_lanes(cache, values, t * size + d + 16 * (size_t)v);
+      floats loaded = load_weights(number_format(cache), values, t * size + d + 16 * (size_t)v);
       for (int q = 0; q < count; q++) sums[q][v] = fused(splat(weights[q * HYPNOS_CHUNK + t]), loaded, sums[q][v]);
       load_factors_again(count);
     }
@@ -259,10 +257,6 @@ static void attend(
   else if (cache == HYPNOS_CACHE_F32) AS(HYPNOS_CACHE_F32)
   else AS(HYPNOS_CACHE_Q8)
 #undef AS
-}
-
-static void decode_tiles(const uint16_t *numbers, size_t count, float *out) {
-  for (size_t i = 0; i < count; i += 16) store(out + i, load_halves(numbers + i));
 }
 
 static void merge(

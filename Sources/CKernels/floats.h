@@ -225,7 +225,7 @@ static void rotate(float *head, const float *cosines, const float *sines, size_t
   .quantize = quantize, .multiply_floats = multiply_floats, \
   .add_low_rank = add_low_rank, .decode = decode, .rms_norm = rms_norm, .add = add, .scale = scale, \
   .silu_multiply = silu_multiply, .gelu_multiply = gelu_multiply, .rotate = rotate, \
-  .store_key = store_key, .store_value = store_value, .attend = attend, .decode_tiles = decode_tiles, .merge = merge, \
+  .store_key = store_key, .store_value = store_value, .attend = attend, .merge = merge, \
   .sketch = sketch, .sketch_query = sketch_query, .score_sketch = score_sketch, .attend_sketched = attend_sketched, \
   HYPNOS_GRADIENT_KERNELS
 

@@ -145,9 +145,8 @@ static void decode_plain_rows(
   for (size_t r = 0; r < row_count; r++)
     for (size_t i = 0; i < count; i += 16) {
       size_t part = count - i < 16 ? count - i : 16;
-      floats values = part == 16 ? load_weights(format, rows + r * row_bytes, first + i)
-                                 : load_weights_part(format, rows + r * row_bytes, first + i, part);
-      store_part(out + r * out_row + i, values, part);
+      if (part == 16) store(out + r * out_row + i, load_weights(format, rows + r * row_bytes, first + i));
+      else store_part(out + r * out_row + i, load_weights_part(format, rows + r * row_bytes, first + i, part), part);
     }
 }
 

@@ -84,23 +84,22 @@ public final class AttentionPlan {
   private static let mostTogether = 8
 
   /// The tiles in groups that are taken together, neighbours of one cache that read all of it in f16, and more than a
-  /// chunk; every other is a group of its own, and all are where there would be fewer than `least` groups.
-  func groups(atLeast least: Int) -> [Range<Int>] {
-    var groups: [Range<Int>] = []
-    for index in tiles.indices {
-      if let last = groups.last, last.count < AttentionPlan.mostTogether, readSame(last.lowerBound, index) {
-        groups[groups.count - 1] = last.lowerBound..<index + 1
-      } else {
-        groups.append(index..<index + 1)
-      }
+  /// chunk; every other is a group of its own.
+  private(set) lazy var groups: [Range<Int>] = tiles.indices.reduce(into: []) { groups, index in
+    if let last = groups.last, last.count < AttentionPlan.mostTogether, readsSame(index, as: last.lowerBound) {
+      groups[groups.count - 1] = last.lowerBound..<index + 1
+    } else {
+      groups.append(index..<index + 1)
     }
-    return groups.count < least ? tiles.indices.map { $0..<$0 + 1 } : groups
   }
 
-  private func readSame(_ one: Int, _ other: Int) -> Bool {
-    let stores = [one, other].map { positions[tiles[$0].rows.lowerBound].store }
-    return format != .q8_0 && stores[0] === stores[1] && tiles[one].chunks.count > 1
-      && tiles[one].sketchedChunks + tiles[other].sketchedChunks == 0
+  /// Every tile as a group of its own, for where the others would be too few to share out.
+  private(set) lazy var singles: [Range<Int>] = tiles.indices.map { $0..<$0 + 1 }
+
+  private func readsSame(_ index: Int, as first: Int) -> Bool {
+    let (tile, start) = (tiles[index], tiles[first])
+    return format != .q8_0 && start.chunks.count > 1 && start.sketchedChunks == 0 && tile.sketchedChunks == 0
+      && positions[tile.rows.lowerBound].store === positions[start.rows.lowerBound].store
   }
 
   /// Tiles over each of the heads.

@@ -2,12 +2,6 @@
 // one tile after the other. Each gets the bits it gets alone.
 import CKernels
 
-/// A chunk's keys and values of one head in float32, laid out as in the cache.
-struct DecodedChunk {
-  /// Where the keys and the values of its first position stand, or would.
-  let start: (keys: UnsafeRawPointer, values: UnsafeRawPointer)
-}
-
 extension AttentionRun {
   private var decodedWidth: Int { Int(HYPNOS_CHUNK) * size }
 
@@ -27,9 +21,9 @@ extension AttentionRun {
     let chunks = items.map(\.tile.chunks)
     let first = chunks.reduce(Int.max) { min($0, $1.lowerBound) }, last = chunks.reduce(0) { max($0, $1.upperBound) }
     for chunk in first..<last {
-      guard let seen = decode(items, chunk: chunk, into: decoded) else { continue }
+      guard let start = decode(items, chunk: chunk, into: decoded) else { continue }
       for (index, item) in items.enumerated() where item.tile.chunks.contains(chunk) {
-        attend(item, chunk: chunk, queries: queries[index], next: nil, scores: scratch, decoded: seen, into: partial)
+        attend(item, chunk: chunk, queries: queries[index], next: nil, scores: scratch, decoded: start, into: partial)
         merge(partial, queries: 0..<item.tile.count, into: results + index * resultWidth)
       }
     }
@@ -38,21 +32,23 @@ extension AttentionRun {
     }
   }
 
-  /// Decodes what any of `items` sees of chunk `chunk`, in whole tiles; nil where none sees anything.
+  /// Decodes what any of `items` sees of chunk `chunk`, in whole tiles, and returns where the keys and values of its first
+  /// position stand, or would; nil where none sees anything.
   private func decode(
     _ items: [AttentionItem], chunk: Int, into decoded: UnsafeMutablePointer<Float>
-  ) -> DecodedChunk? {
+  ) -> (keys: UnsafeRawPointer, values: UnsafeRawPointer)? {
     let seeing = items.filter { $0.tile.chunks.contains(chunk) }
     guard let item = seeing.first else { return nil }
-    let tile = Int(HYPNOS_TILE)
-    let first = seeing.map { Int(plan.visible(0, of: $0.tile, chunk: chunk).lowerBound) }.min() ?? 0
-    let last = seeing.map { Int(plan.visible($0.tile.count - 1, of: $0.tile, chunk: chunk).upperBound) }.max() ?? 0
-    let (start, end) = (first / tile * tile * size, (last + tile - 1) / tile * tile * size)
-    let (keys, values) = self.start(of: item, chunk: chunk)
-    for (source, target) in [(keys, decoded), (values, decoded + decodedWidth)] where start < end {
-      let numbers = source.assumingMemoryBound(to: UInt16.self)
-      table.pointee.decode_tiles(numbers + start, end - start, target + start)
+    let seen = seeing.map { self.seen(by: $0, chunk: chunk) }
+    let first = seen.reduce(Int.max) { min($0, $1.lowerBound) }, last = seen.reduce(0) { max($0, $1.upperBound) }
+    let numbers = first * size..<KeyValueStore.roundedToTiles(last) * size
+    let (keys, values) = start(of: item, chunk: chunk)
+    for (source, target) in [(keys, decoded), (values, decoded + decodedWidth)] {
+      let halves = source.assumingMemoryBound(to: UInt16.self) + numbers.lowerBound
+      halves.withMemoryRebound(to: UInt8.self, capacity: 2 * numbers.count) {
+        table.pointee.decode(Int32(HYPNOS_F16), $0, numbers.count, target + numbers.lowerBound)
+      }
     }
-    return DecodedChunk(start: (UnsafeRawPointer(decoded), UnsafeRawPointer(decoded + decodedWidth)))
+    return (UnsafeRawPointer(decoded), UnsafeRawPointer(decoded + decodedWidth))
   }
 }

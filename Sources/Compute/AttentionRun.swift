@@ -62,11 +62,16 @@ struct AttentionRun: @unchecked Sendable {
   /// What of chunk `chunk` an item reads, from the start of a tile on.
   func part(of item: AttentionItem, chunk: Int) -> hypnos_cache_part {
     let (keys, values) = start(of: item, chunk: chunk)
-    let first = Int(plan.visible(0, of: item.tile, chunk: chunk).lowerBound) / Int(HYPNOS_TILE) * Int(HYPNOS_TILE)
-    let last = Int(plan.visible(item.tile.count - 1, of: item.tile, chunk: chunk).upperBound)
+    let seen = seen(by: item, chunk: chunk)
     return hypnos_cache_part(
-      keys: keys + first * plan.format.keyBytes(headSize: size),
-      values: values + first * plan.format.valueBytes(headSize: size), positions: max(last - first, 0))
+      keys: keys + seen.lowerBound * plan.format.keyBytes(headSize: size),
+      values: values + seen.lowerBound * plan.format.valueBytes(headSize: size), positions: seen.count)
+  }
+
+  /// The positions of chunk `chunk` that an item sees, from the start of a tile on.
+  func seen(by item: AttentionItem, chunk: Int) -> Range<Int> {
+    let first = Int(plan.visible(0, of: item.tile, chunk: chunk).lowerBound) / Int(HYPNOS_TILE) * Int(HYPNOS_TILE)
+    return first..<max(first, Int(plan.visible(item.tile.count - 1, of: item.tile, chunk: chunk).upperBound))
   }
 
   /// Where the keys and values of an item's head start in chunk `chunk`.
@@ -79,10 +84,12 @@ struct AttentionRun: @unchecked Sendable {
   }
 
   /// The partial result of chunk `chunk` of an item whose packed queries are `queries`; `next` is what the thread reads
-  /// afterwards, `scores` is working memory, `decoded` the chunk's keys and values in float32, if they are.
+  /// afterwards, `scores` is working memory, `decoded` is where the chunk's
+  /// keys and values stand in float32, if they do.
   func attend(
     _ item: AttentionItem, chunk: Int, queries: UnsafePointer<Float>, next: hypnos_cache_part?,
-    scores: UnsafeMutablePointer<Float>, decoded: DecodedChunk? = nil, into partial: UnsafeMutablePointer<Float>
+    scores: UnsafeMutablePointer<Float>, decoded: (keys: UnsafeRawPointer, values: UnsafeRawPointer)? = nil,
+    into partial: UnsafeMutablePointer<Float>
   ) {
     let maxima = partial + most * size
     var next = next ?? hypnos_cache_part()
@@ -92,7 +99,7 @@ struct AttentionRun: @unchecked Sendable {
         let visible = plan.visible(query, of: item.tile, chunk: chunk)
         (bounds[query], bounds[most + query]) = (visible.lowerBound, visible.upperBound)
       }
-      let (keys, values) = decoded?.start ?? start(of: item, chunk: chunk)
+      let (keys, values) = decoded ?? start(of: item, chunk: chunk)
       table.pointee.attend(
         decoded == nil ? plan.format.number : Int32(HYPNOS_CACHE_F32), queries, item.tile.count, size, keys, values,
         bounds, bounds + most, maxima, maxima + most, partial, scores, &next)

@@ -65,13 +65,13 @@ extension ComputeEngine {
       table: kernels.table, plan: plan, layer: layer, scale: scale, queries: queries, output: output)
     let hasOneChunk = plan.chunks.count == plan.tiles.count
     // Items take unequally long: with a few for each thread none waits long for the last.
-    let hasEnoughItems = plan.itemCount >= 4 * pool.threads || pool.threads == 1
-    guard hasEnoughItems || hasOneChunk else {
+    let enough = pool.threads == 1 ? 1 : 4 * pool.threads
+    guard plan.itemCount >= enough || hasOneChunk else {
       // The others wait while one thread prepares queries, bounds and results.
       if let next { pool.fetchRows(of: next) }
       return attendByChunks(run)
     }
-    let groups = plan.groups(atLeast: (4 * pool.threads + plan.heads - 1) / plan.heads)
+    let groups = plan.groups.count * plan.heads >= enough ? plan.groups : plan.singles
     let most = groups.reduce(0) { max($0, $1.count) }
     let scratch = scratch(
       rows: pool.threads, width: most > 1 ? max(run.scratchWidth, run.groupWidth(tiles: most)) : run.scratchWidth)

@@ -78,7 +78,7 @@ public final class WorkerPool: @unchecked Sendable {
   /// Sets what threads that wait for work fetch meanwhile: `byteCount` bytes from `start` on, which will be wanted soon.
   func fetch(_ start: UnsafeRawPointer?, byteCount: Int) {
     awaitedStart.store(Int(bitPattern: start), ordering: .relaxed)
-    awaitedBytes.store(start == nil ? 0 : min(byteCount, WorkerPool.mostFetched), ordering: .relaxed)
+    awaitedBytes.store(min(byteCount, WorkerPool.mostFetched), ordering: .relaxed)
   }
 
   private func run(

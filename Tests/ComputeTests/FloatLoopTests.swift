@@ -249,8 +249,8 @@ import Testing
       let all = (count + 15) / 16 * 16 * size
       let decoded = [tiles.keys, tiles.values].map { tiles in
         let floats = Aligned(all * 4)
-        table.decode_tiles(
-          tiles.pointer.assumingMemoryBound(to: UInt16.self), all,
+        table.decode(
+          Int32(HYPNOS_F16), tiles.pointer.assumingMemoryBound(to: UInt8.self), all,
           floats.pointer.assumingMemoryBound(to: Float.self))
         return floats
       }
@@ -261,8 +261,7 @@ import Testing
         withExtendedLifetime(scratch) {
           table.attend(
             cache, queries, number, size, keys, values, [0, 0, 3, 17, 40, 0], [150, 149, 148, 100, 41, 0], &maxima,
-            &sums,
-            &outputs, scratch.pointer.assumingMemoryBound(to: Float.self), nil)
+            &sums, &outputs, scratch.pointer.assumingMemoryBound(to: Float.self), nil)
         }
         return maxima + sums + outputs
       }

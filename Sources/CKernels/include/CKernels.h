@@ -207,8 +207,6 @@ typedef struct {
     int cache, const float *queries, size_t query_count, size_t size, const void *keys, const void *values,
     const int32_t *firsts, const int32_t *lasts, float *maxima, float *sums, float *outputs, float *scratch,
     const hypnos_cache_part *next);
-  // Decodes `count` numbers of a tile, or of several in a row, from f16 to float32; a multiple of 16.
-  void (*decode_tiles)(const uint16_t *numbers, size_t count, float *out);
   // Makes the sketch of one head's full chunk.
   void (*sketch)(int cache, size_t size, const void *keys, const void *values, void *sketch);
   // Rounds one query, [size], for the sketches.

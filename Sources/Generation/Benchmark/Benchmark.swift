@@ -30,7 +30,7 @@ public final class Benchmark {
   public func limits(threads: Int) -> MachineLimits { measured[threads] ?? measureLimits(threads: threads, passes: 8) }
 
   /// Measures the limits once more: a neighbour may have been at work before.
-  @discardableResult private func measureLimits(threads: Int, passes: Int) -> MachineLimits {
+  private func measureLimits(threads: Int, passes: Int) -> MachineLimits {
     use(threads: threads)
     let limits = MachineLimits(measuredOn: model.engine, reading: checkpoint.matrixRegions, passes: passes)
     let best = measured[threads].map(limits.best) ?? limits
