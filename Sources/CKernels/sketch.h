@@ -75,16 +75,16 @@ ALWAYS_INLINE void weigh_sketched(
     }
 }
 
-// The rounded weights of a chunk for dimensions whose values share the scales `scales`, zero in groups that do not matter
+// The rounded weights of a chunk for dimensions whose values share the scales `scales` of `unit`, zero in groups that do not matter
 // to the query: before any is used, so that no product waits for one.
 ALWAYS_INLINE void round_weights_of_chunk(
-  int count, unsigned any, const unsigned *own, const float *weights, const uint16_t *scales, size_t blocks,
+  int count, unsigned any, const unsigned *own, const float *weights, const uint8_t *scales, float unit, size_t blocks,
   weight_group rounded[WEIGHT_GROUPS][HYPNOS_ATTEND_QUERIES]) {
   for (size_t g = 0; g < WEIGHT_GROUPS; g++) {
     if (!(any >> g & 1)) continue;
     floats factors[TILES_ROUNDED];
     for (size_t i = 0; i < TILES_ROUNDED; i++)
-      factors[i] = load_halves(scales + (g * GROUP_POSITIONS + i * HYPNOS_TILE) * blocks);
+      factors[i] = sketched_scales(scales + (g * GROUP_POSITIONS + i * HYPNOS_TILE) * blocks) * splat(unit);
     for (int q = 0; q < count; q++) {
       const float *group = weights + q * HYPNOS_CHUNK + g * GROUP_POSITIONS;
       rounded[g][q] = own[q] >> g & 1 ? round_group(group, factors) : (weight_group){};
@@ -98,7 +98,8 @@ ALWAYS_INLINE void fetch_values(
   unsigned groups, size_t size, sketch_parts parts, unsigned groups_now, const uint8_t *ahead[WEIGHT_GROUPS]) {
   size_t group_bytes = GROUP_POSITIONS * size / 2;
   fetch_bytes(parts.value_means, sizeof(float) * size);
-  fetch_bytes(parts.value_scales, groups ? sizeof(uint16_t) * HYPNOS_CHUNK * (size / HYPNOS_VALUE_BLOCK) : 0);
+  fetch_bytes(parts.value_units, sizeof(float) * (size / HYPNOS_VALUE_BLOCK));
+  fetch_bytes(parts.value_scales, groups ? HYPNOS_CHUNK * (size / HYPNOS_VALUE_BLOCK) : 0);
   for (size_t g = 0, now = 0; g < WEIGHT_GROUPS; g++) {
     if (!(groups >> g & 1)) continue;
     while (now < WEIGHT_GROUPS && !(groups_now >> now & 1)) now++;
@@ -117,7 +118,8 @@ ALWAYS_INLINE void weigh_sketch_as(
       store(outputs + (size_t)q * size + d, load(parts.value_means + d) * splat(sums[q]));
   for (size_t b = 0; b < blocks; b++) {
     weight_group rounded[WEIGHT_GROUPS][HYPNOS_ATTEND_QUERIES];
-    round_weights_of_chunk(count, any, own, weights, parts.value_scales + b * HYPNOS_TILE, blocks, rounded);
+    round_weights_of_chunk(
+      count, any, own, weights, parts.value_scales + b * HYPNOS_TILE, parts.value_units[b], blocks, rounded);
     for (size_t g = 0; g < WEIGHT_GROUPS; g++) {
       if (!(any >> g & 1)) continue;
       const uint8_t *codes = parts.values + g * group_bytes;

@@ -4,21 +4,31 @@
 #define HYPNOS_SKETCHING_H
 
 // A lane of codes holds eight dimensions of a key, or one dimension of eight positions' values.
-enum { KEY_STEPS = HYPNOS_KEY_BLOCK / 8, TILE_STEPS = HYPNOS_TILE / 8 };
+enum { KEY_STEPS = HYPNOS_KEY_BLOCK / 8, TILE_STEPS = HYPNOS_TILE / 8, CHUNK_TILES = HYPNOS_CHUNK / HYPNOS_TILE };
 
-// Where the parts of a sketch begin.
+// The codes of a lane's scale, as many units as its block of the chunk has; the largest scale is this many.
+enum { SCALE_PEAK = 255 };
+
+// Where the parts of a sketch begin: what the first pass reads, then what the second does.
 typedef struct {
-  uint8_t *keys, *values;
-  uint16_t *key_scales, *value_scales;
-  float *key_means, *value_means, *coarsest;
+  uint8_t *keys, *key_scales;
+  float *key_means, *key_units;
+  uint8_t *values, *value_scales;
+  float *value_means, *value_units;
 } sketch_parts;
 
 ALWAYS_INLINE sketch_parts parts_of(const void *sketch, size_t size) {
-  uint8_t *keys = (uint8_t *)sketch, *values = keys + HYPNOS_CHUNK * size / 2;
-  uint16_t *key_scales = (uint16_t *)(values + HYPNOS_CHUNK * size / 2);
-  uint16_t *value_scales = key_scales + HYPNOS_CHUNK * size / HYPNOS_KEY_BLOCK;
-  float *means = (float *)(value_scales + HYPNOS_CHUNK * size / HYPNOS_VALUE_BLOCK);
-  return (sketch_parts){keys, values, key_scales, value_scales, means, means + size, means + 2 * size};
+  sketch_parts parts;
+  size_t codes = HYPNOS_CHUNK * size / 2;
+  parts.keys = (uint8_t *)sketch;
+  parts.key_scales = parts.keys + codes;
+  parts.key_means = (float *)(parts.key_scales + HYPNOS_CHUNK * size / HYPNOS_KEY_BLOCK);
+  parts.key_units = parts.key_means + size;
+  parts.values = parts.keys + hypnos_sketch_part_bytes(size, HYPNOS_KEY_BLOCK);
+  parts.value_scales = parts.values + codes;
+  parts.value_means = (float *)(parts.value_scales + HYPNOS_CHUNK * size / HYPNOS_VALUE_BLOCK);
+  parts.value_units = parts.value_means + size;
+  return parts;
 }
 
 // Codes of 0 to 15, which stand for -7.5 to 7.5 times the scales of the lanes; `inverses` are their reciprocals.
@@ -27,14 +37,22 @@ ALWAYS_INLINE ints sketch_codes(floats values, floats inverses) {
   return __builtin_elementwise_max(__builtin_elementwise_min(codes, (ints){} + 15), (ints){});
 }
 
-// The scales of lanes whose largest magnitudes are `most`, as they are stored, and their reciprocals.
-ALWAYS_INLINE floats sketch_scales(ints most, uint16_t *stored) {
-  // A finite value has a finite scale.
-  floats exact = (floats)most / splat(7.5f), largest = splat(65504.0f);
-  store_halves(stored, choose((exact > largest) & (exact < splat(INFINITY)), largest, exact));
-  floats scales = load_halves(stored);
+// The unit of a block's scales, when `most` are the largest magnitudes of its lanes.
+ALWAYS_INLINE float scale_unit(ints most) { return peak_of(most) / (7.5f * SCALE_PEAK); }
+
+// The scales of lanes whose largest magnitudes are `most`, rounded up as they are stored, and their reciprocals.
+ALWAYS_INLINE floats sketch_scales(ints most, float unit, uint8_t *stored) {
+  float inverse = unit > 0x1p-112f ? 1 / (7.5f * unit) : 0;
+  ints codes = nearest(fused((floats)most, splat(inverse), splat(0.5f)));
+  codes = __builtin_elementwise_max(__builtin_elementwise_min(codes, (ints){} + SCALE_PEAK), (ints){});
+  ubytes16 bytes = __builtin_convertvector(codes, ubytes16);
+  memcpy(stored, &bytes, sizeof bytes);
+  floats scales = __builtin_convertvector(codes, floats) * splat(unit);
   return choose(scales > splat(0), splat(1) / scales, (floats){});
 }
+
+// Sixteen lanes' scales, in units.
+ALWAYS_INLINE floats sketched_scales(const uint8_t *p) { return __builtin_convertvector(*(const ubytes16 *)p, floats); }
 
 // Eight vectors of codes as four bytes a lane, the first four in their low halves and the others in the high ones.
 ALWAYS_INLINE ints pack_codes(const ints codes[8]) {
@@ -71,31 +89,31 @@ ALWAYS_INLINE void load_key_block(
 
 // The keys less their mean over the chunk, which many models' keys have in common: half the rounding error.
 ALWAYS_INLINE void sketch_key_block(int cache, size_t size, const uint8_t *keys, size_t block, sketch_parts to) {
-  size_t tiles = HYPNOS_CHUNK / HYPNOS_TILE, tile_bytes = hypnos_key_tile_bytes(cache, size);
-  floats x[HYPNOS_KEY_BLOCK], sums[HYPNOS_KEY_BLOCK] = {}, coarsest = {};
-  for (size_t t = 0; t < tiles; t++) {
-    load_key_block(cache, keys + t * tile_bytes, size, block, x);
-    for (int i = 0; i < HYPNOS_KEY_BLOCK; i++) sums[i] += x[i];
+  floats x[CHUNK_TILES][HYPNOS_KEY_BLOCK], sums[HYPNOS_KEY_BLOCK] = {};
+  for (size_t t = 0; t < CHUNK_TILES; t++) {
+    load_key_block(cache, keys + t * hypnos_key_tile_bytes(cache, size), size, block, x[t]);
+    for (int i = 0; i < HYPNOS_KEY_BLOCK; i++) sums[i] += x[t][i];
   }
   float *means = to.key_means + block * HYPNOS_KEY_BLOCK;
   for (int i = 0; i < HYPNOS_KEY_BLOCK; i++) means[i] = add_lanes(sums[i]) / HYPNOS_CHUNK;
-  for (size_t t = 0; t < tiles; t++) {
-    load_key_block(cache, keys + t * tile_bytes, size, block, x);
-    ints most = {};
+  ints most[CHUNK_TILES] = {}, largest = {};
+  for (size_t t = 0; t < CHUNK_TILES; t++) {
     for (int i = 0; i < HYPNOS_KEY_BLOCK; i++) {
-      x[i] -= splat(means[i]);
-      most = __builtin_elementwise_max(most, magnitude(x[i]));
+      x[t][i] -= splat(means[i]);
+      most[t] = __builtin_elementwise_max(most[t], magnitude(x[t][i]));
     }
-    uint16_t *scales = to.key_scales + (t * (size / HYPNOS_KEY_BLOCK) + block) * HYPNOS_TILE;
-    floats inverses = sketch_scales(most, scales);
-    coarsest = __builtin_elementwise_max(coarsest, load_halves(scales));
+    largest = __builtin_elementwise_max(largest, most[t]);
+  }
+  float unit = to.key_units[block] = scale_unit(largest);
+  for (size_t t = 0; t < CHUNK_TILES; t++) {
+    size_t place = t * (size / HYPNOS_KEY_BLOCK) + block;
+    floats inverses = sketch_scales(most[t], unit, to.key_scales + place * HYPNOS_TILE);
     for (size_t step = 0; step < KEY_STEPS; step++) {
       ints eight[8];
-      for (size_t i = 0; i < 8; i++) eight[i] = sketch_codes(x[8 * step + i], inverses);
-      *(ints *)(to.keys + t * HYPNOS_TILE * size / 2 + (block * KEY_STEPS + step) * 64) = pack_codes(eight);
+      for (size_t i = 0; i < 8; i++) eight[i] = sketch_codes(x[t][8 * step + i], inverses);
+      *(ints *)(to.keys + (place * KEY_STEPS + step) * 64) = pack_codes(eight);
     }
   }
-  to.coarsest[block] = __builtin_reduce_max(coarsest);
 }
 
 // Sixteen dimensions from `d` on of the value at `place` of a tile.
@@ -105,24 +123,11 @@ ALWAYS_INLINE floats value_lanes(int cache, const uint8_t *tile, size_t size, si
   return code * splat(half_to_float(cached_scales(tile, size, d / HYPNOS_VALUE_BLOCK)[place]));
 }
 
-// A block of a value's dimensions from `d` on, less their means.
-ALWAYS_INLINE void load_value_block(
-  int cache, const uint8_t *tile, size_t size, size_t place, size_t d, const float *means, floats x[VALUE_VECTORS]) {
-  for (size_t v = 0; v < VALUE_VECTORS; v++)
-    x[v] = value_lanes(cache, tile, size, place, d + 16 * v) - load(means + d + 16 * v);
-}
-
-ALWAYS_INLINE void sketch_value_tile(int cache, size_t size, const uint8_t *tile, size_t t, size_t d, sketch_parts to) {
-  floats x[HYPNOS_TILE][VALUE_VECTORS];
-  ints most;
-  for (size_t place = 0; place < HYPNOS_TILE; place++) {
-    load_value_block(cache, tile, size, place, d, to.value_means, x[place]);
-    ints largest = {};
-    for (size_t v = 0; v < VALUE_VECTORS; v++) largest = __builtin_elementwise_max(largest, magnitude(x[place][v]));
-    most[place] = __builtin_reduce_max(largest);
-  }
-  floats inverses =
-    sketch_scales(most, to.value_scales + (t * (size / HYPNOS_VALUE_BLOCK) + d / HYPNOS_VALUE_BLOCK) * HYPNOS_TILE);
+// Codes and scales of a tile of values' dimensions from `d` on, which are x less their means.
+ALWAYS_INLINE void sketch_value_tile(
+  floats x[HYPNOS_TILE][VALUE_VECTORS], ints most, float unit, size_t size, size_t t, size_t d, sketch_parts to) {
+  size_t block = t * (size / HYPNOS_VALUE_BLOCK) + d / HYPNOS_VALUE_BLOCK;
+  floats inverses = sketch_scales(most, unit, to.value_scales + block * HYPNOS_TILE);
   for (size_t step = 0; step < TILE_STEPS; step++)
     for (size_t v = 0; v < VALUE_VECTORS; v++) {
       ints eight[8];
@@ -131,17 +136,34 @@ ALWAYS_INLINE void sketch_value_tile(int cache, size_t size, const uint8_t *tile
     }
 }
 
-// The values less their mean over the chunk.
+// A block of the values' dimensions, from `d` on, less their mean over the chunk.
 ALWAYS_INLINE void sketch_value_block(int cache, size_t size, const uint8_t *values, size_t d, sketch_parts to) {
-  size_t tile_bytes = hypnos_value_tile_bytes(cache, size);
+  floats x[CHUNK_TILES][HYPNOS_TILE][VALUE_VECTORS], means[VALUE_VECTORS];
   for (size_t v = 0; v < VALUE_VECTORS; v++) {
     floats sum = {};
-    for (size_t i = 0; i < HYPNOS_CHUNK; i++)
-      sum += value_lanes(cache, values + i / HYPNOS_TILE * tile_bytes, size, i % HYPNOS_TILE, d + 16 * v);
-    store(to.value_means + d + 16 * v, sum * splat(1.0f / HYPNOS_CHUNK));
+    for (size_t i = 0; i < HYPNOS_CHUNK; i++) {
+      const uint8_t *tile = values + i / HYPNOS_TILE * hypnos_value_tile_bytes(cache, size);
+      floats value = value_lanes(cache, tile, size, i % HYPNOS_TILE, d + 16 * v);
+      x[i / HYPNOS_TILE][i % HYPNOS_TILE][v] = value;
+      sum += value;
+    }
+    means[v] = sum * splat(1.0f / HYPNOS_CHUNK);
+    store(to.value_means + d + 16 * v, means[v]);
   }
-  for (size_t t = 0; t < HYPNOS_CHUNK / HYPNOS_TILE; t++)
-    sketch_value_tile(cache, size, values + t * tile_bytes, t, d, to);
+  ints most[CHUNK_TILES], largest = {};
+  for (size_t t = 0; t < CHUNK_TILES; t++) {
+    for (size_t place = 0; place < HYPNOS_TILE; place++) {
+      ints magnitudes = {};
+      for (size_t v = 0; v < VALUE_VECTORS; v++) {
+        x[t][place][v] -= means[v];
+        magnitudes = __builtin_elementwise_max(magnitudes, magnitude(x[t][place][v]));
+      }
+      most[t][place] = __builtin_reduce_max(magnitudes);
+    }
+    largest = __builtin_elementwise_max(largest, most[t]);
+  }
+  float unit = to.value_units[d / HYPNOS_VALUE_BLOCK] = scale_unit(largest);
+  for (size_t t = 0; t < CHUNK_TILES; t++) sketch_value_tile(x[t], most[t], unit, size, t, d, to);
 }
 
 ALWAYS_INLINE void sketch_as(int cache, size_t size, const uint8_t *keys, const uint8_t *values, sketch_parts to) {

@@ -8,6 +8,16 @@
 // 15 * 127 each, or of 32 of a group of tiles, 15 * 63.
 enum { QUERY_PEAK = 127, WEIGHT_PEAK = 63 };
 
+// A key's blocks, at most.
+enum { MOST_KEY_BLOCKS = HYPNOS_SKETCH_MOST / HYPNOS_KEY_BLOCK };
+
+// Only so many lines can be on their way from memory, so they are fetched as evenly as they can be: three of every four
+// lines of the next keys while those of these are multiplied, the others while scores become weights. From the
+// second-level cache they are fetched a few tiles ahead.
+enum { STEPS_FETCHED = KEY_STEPS - 1, TILES_SOON = 3 };
+
+static const float LOG2_E = 0x1.715476p+0f;
+
 // A block of a query, spread: as it is, as codes of 8 bits, four to a word, with their scale, and what 7.5 of each key's
 // code comes to.
 typedef struct {
@@ -53,9 +63,12 @@ ALWAYS_INLINE float multiply_mean(const query_block *query, size_t blocks, const
 }
 
 // The standard deviation of a query's scores, at most, that comes of rounding the keys.
-ALWAYS_INLINE float noise_of(const query_block *query, size_t blocks, const float *coarsest) {
+ALWAYS_INLINE float noise_of(const query_block *query, size_t blocks, const float *units) {
   float variance = 0;
-  for (size_t b = 0; b < blocks; b++) variance += query[b].square * (coarsest[b] * coarsest[b] / 12);
+  for (size_t b = 0; b < blocks; b++) {
+    float coarsest = SCALE_PEAK * units[b];
+    variance += query[b].square * (coarsest * coarsest / 12);
+  }
   return sqrtf(variance);
 }
 
@@ -66,22 +79,29 @@ ALWAYS_INLINE void split_codes(const uint8_t *p, ints *low, ints *high) {
   *high = loaded >> 4 & 0x0f0f0f0f;
 }
 
-// What weight_exponential gives, within 3 parts in a million, which is nothing beside the rounding of what it is used
-// for. The polynomial is the best of its degree on [-ln 2 / 2, ln 2 / 2] that is 1 at 0.
-ALWAYS_INLINE floats rough_exponential(floats x) {
-  floats shifted, r = fused(whole_powers(x, &shifted), splat(-0x1.62e430p-1f), x);
-  floats p = fused(splat(0x1.5414dap-5f), r, splat(0x1.57ceb6p-3f));
-  p = fused(p, r, splat(0x1.0003f4p-1f));
-  p = fused(p, r, splat(0x1.fffba8p-1f));
+// 2 to the x, of at most 0, within a ten-thousandth, which is nothing beside the rounding of what it is used for; what
+// is too small to change a sum stays large enough not to be subnormal in a product. The polynomial is the best of its
+// degree on [-1/2, 1/2] that is 1 at 0.
+ALWAYS_INLINE floats rough_power(floats x) {
+  x = choose(x < splat(-86.0f), splat(-86.0f), x);
+  floats shifted = x + splat(0x1.8p23f), r = x - (shifted - splat(0x1.8p23f));
+  floats p = fused(splat(0x1.c2a216p-5f), r, splat(0x1.f00c4cp-3f));
+  p = fused(p, r, splat(0x1.62f5fap-1f));
   p = fused(p, r, splat(1.0f));
-  return weight_or_zero(x, times_powers(p, shifted));
+  return (floats)((ints)p + ((ints)shifted << 23));
 }
 
+// A query's factor for a block's products, and what is added to these, both times the unit of the keys' scales.
+typedef struct {
+  float scale, offset;
+} key_factor;
+
 // The scores of `count` queries against a tile of sixteen keys, to which `offsets` are added; `tops` become the highest
-// of each lane.
+// of each lane. Meanwhile the tile at `soon` and lines from `ahead` on are fetched.
 ALWAYS_INLINE void score_sketched_tile(
-  int count, const query_block *queries, size_t blocks, const uint8_t *codes, const uint8_t *ahead,
-  const uint16_t *scales, const float *offsets, floats *tops, float *scores) {
+  int count, const query_block *queries, size_t blocks, const uint8_t *codes, const uint8_t *soon, const uint8_t *ahead,
+  const uint8_t *scales, const key_factor factors[][MOST_KEY_BLOCKS], const float *offsets, floats *tops,
+  float *scores) {
   floats sums[HYPNOS_ATTEND_QUERIES];
   for (int q = 0; q < count; q++) sums[q] = splat(offsets[q]);
   for (size_t b = 0; b < blocks; b++) {
@@ -89,18 +109,19 @@ ALWAYS_INLINE void score_sketched_tile(
     for (size_t step = 0; step < KEY_STEPS; step++) {
       ints low, high;
       size_t offset = (b * KEY_STEPS + step) * 64;
-      __builtin_prefetch(ahead + offset, 0, 2);
+      if (step < STEPS_FETCHED) __builtin_prefetch(ahead + (b * STEPS_FETCHED + step) * 64, 0, 2);
+      __builtin_prefetch(soon + offset, 0, 3);
       split_codes(codes + offset, &low, &high);
       for (int q = 0; q < count; q++) {
         const int32_t *words = queries[(size_t)q * blocks + b].words + 2 * step;
         parts[q] = add_bytes(add_bytes(parts[q], low, words[0] - (ints){}), high, words[1] - (ints){});
       }
     }
-    floats scale = load_halves(scales + b * HYPNOS_TILE);
+    floats scale = sketched_scales(scales + b * HYPNOS_TILE);
     for (int q = 0; q < count; q++) {
-      const query_block *query = queries + (size_t)q * blocks + b;
-      floats product = __builtin_convertvector(widen_bytes(parts[q]), floats) + splat(query->offset);
-      sums[q] = fused(product * scale, splat(query->scale), sums[q]);
+      floats product = __builtin_convertvector(widen_bytes(parts[q]), floats);
+      product = fused(product, splat(factors[q][b].scale), splat(factors[q][b].offset));
+      sums[q] = fused(product, scale, sums[q]);
     }
   }
   for (int q = 0; q < count; q++) {
@@ -109,30 +130,53 @@ ALWAYS_INLINE void score_sketched_tile(
   }
 }
 
+// Turns a query's scores into exponentials less the highest, `top`; returns their sum. With each vector `lines` lines
+// are fetched from `ahead` on, but none from `end` on.
+ALWAYS_INLINE float weigh_roughly(float *scores, float top, const uint8_t *ahead, const uint8_t *end, size_t lines) {
+  floats shift = splat(top == -INFINITY ? 0 : -LOG2_E * top), total = {};
+  for (size_t t = 0; t < CHUNK_TILES; t++) {
+    for (size_t line = 0; line < lines; line++, ahead += 64)
+      if (ahead < end) __builtin_prefetch(ahead, 0, 2);
+    floats weights = rough_power(fused(load(scores + t * HYPNOS_TILE), splat(LOG2_E), shift));
+    store(scores + t * HYPNOS_TILE, weights);
+    total += weights;
+  }
+  return add_lanes(total);
+}
+
 ALWAYS_INLINE void score_sketch_as(
   int count, const query_block *queries, size_t size, const void *sketched, const void *next, float *weights,
   float *maxima, float *sums, float *noises) {
-  size_t blocks = size / HYPNOS_KEY_BLOCK, tiles = HYPNOS_CHUNK / HYPNOS_TILE, bytes = HYPNOS_TILE * size / 2;
+  size_t blocks = size / HYPNOS_KEY_BLOCK, tile_bytes = HYPNOS_TILE * size / 2;
   sketch_parts parts = parts_of(sketched, size), ahead = parts_of(next ? next : sketched, size);
+  key_factor factors[HYPNOS_ATTEND_QUERIES][MOST_KEY_BLOCKS];
   float offsets[HYPNOS_ATTEND_QUERIES];
   floats tops[HYPNOS_ATTEND_QUERIES];
   for (int q = 0; q < count; q++) {
+    const query_block *query = queries + (size_t)q * blocks;
+    for (size_t b = 0; b < blocks; b++) {
+      float scale = query[b].scale * parts.key_units[b];
+      factors[q][b] = (key_factor){scale, scale * query[b].offset};
+    }
     tops[q] = splat(-INFINITY);
-    offsets[q] = multiply_mean(queries + (size_t)q * blocks, blocks, parts.key_means);
-    noises[q] = noise_of(queries + (size_t)q * blocks, blocks, parts.coarsest);
+    offsets[q] = multiply_mean(query, blocks, parts.key_means);
+    noises[q] = noise_of(query, blocks, parts.key_units);
   }
-  fetch_bytes(ahead.key_means, sizeof(float) * size);
-  fetch_bytes(ahead.coarsest, sizeof(float) * blocks);
-  for (size_t t = 0; t < tiles; t++) {
-    size_t scales = t * HYPNOS_TILE * blocks;
-    fetch_bytes(ahead.key_scales + scales, 2 * HYPNOS_TILE * blocks);
+  size_t fetched = tile_bytes / KEY_STEPS * STEPS_FETCHED;
+  for (size_t t = 0; t < CHUNK_TILES; t++) {
+    const uint8_t *keys = t + TILES_SOON < CHUNK_TILES ? parts.keys : ahead.keys;
     score_sketched_tile(
-      count, queries, blocks, parts.keys + t * bytes, ahead.keys + t * bytes, parts.key_scales + scales, offsets, tops,
+      count, queries, blocks, parts.keys + t * tile_bytes, keys + (t + TILES_SOON) % CHUNK_TILES * tile_bytes,
+      ahead.keys + t * fetched, parts.key_scales + t * HYPNOS_TILE * blocks, factors, offsets, tops,
       weights + t * HYPNOS_TILE);
   }
+  // The rest of what the next first pass reads is fetched evenly meanwhile.
+  const uint8_t *rest = ahead.keys + CHUNK_TILES * fetched;
+  size_t slots = CHUNK_TILES * (size_t)count, lines = ((size_t)(ahead.values - rest) / 64 + slots - 1) / slots;
   for (int q = 0; q < count; q++) {
     maxima[q] = largest_lane(tops[q]);
-    sums[q] = weigh_scores(rough_exponential, weights + q * HYPNOS_CHUNK, tiles, maxima[q]);
+    sums[q] = weigh_roughly(
+      weights + q * HYPNOS_CHUNK, maxima[q], rest + (size_t)q * CHUNK_TILES * lines * 64, ahead.values, lines);
   }
 }
 

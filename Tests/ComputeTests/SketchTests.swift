@@ -62,7 +62,8 @@ private struct SketchCase {
     table.score_sketch(
       rounded.base, queryCount, size, sketch.base, nil, weights.floats, &maxima, &sums, &noises)
     let scored = (maxima, sums, weights.array(queryCount * Self.positions))
-    for byte in (Self.positions + spoiled.lowerBound) * size / 2..<(Self.positions + spoiled.upperBound) * size / 2 {
+    let codes = hypnos_sketch_part_bytes(size, Int(HYPNOS_KEY_BLOCK))
+    for byte in codes + spoiled.lowerBound * size / 2..<codes + spoiled.upperBound * size / 2 {
       sketch.base.storeBytes(of: 0x5a, toByteOffset: byte, as: UInt8.self)
     }
     sums.map { bound < 0 ? bound : bound * $0 }.withUnsafeBufferPointer { bounds in

@@ -106,19 +106,21 @@ static inline size_t hypnos_value_tile_bytes(int cache, size_t size) {
 // The sketch of one head's full chunk is its keys and values in 4 bits, both less their means over the chunk, for heads
 // of whole blocks of a value and at most HYPNOS_SKETCH_MOST values: the keys' codes [16 tiles][size / 8][16], spread by
 // blocks as those of 8 bits are, a lane a key's eight dimensions, four in the low halves of its bytes and four in the
-// high ones; the values' codes [16 tiles][2][size], a lane one dimension of eight positions; the keys' scales in f16,
-// [16 tiles][blocks][16], and the values'; then in float32 the mean key [size], the mean value [size] and the keys'
-// largest scales [blocks].
+// high ones; the keys' scales in 8 bits, [16 tiles][blocks][16]; in float32 the mean key, [size], and the scales' units,
+// [blocks]. The same then of the values, from a new cache line on, with codes [16 tiles][2][size], a lane one dimension
+// of eight positions.
 enum { HYPNOS_SKETCH_MOST = 512, HYPNOS_SKETCH_QUERY_BLOCK = 192 };
 
 static inline int hypnos_has_sketch(size_t size) {
   return size % HYPNOS_VALUE_BLOCK == 0 && size <= HYPNOS_SKETCH_MOST;
 }
-// In whole cache lines.
+// The keys of a sketch, or the values, in whole cache lines.
+static inline size_t hypnos_sketch_part_bytes(size_t size, size_t block) {
+  size_t blocks = size / block;
+  return (HYPNOS_CHUNK * (size / 2 + blocks) + 4 * (size + blocks) + 63) / 64 * 64;
+}
 static inline size_t hypnos_sketch_bytes(size_t size) {
-  size_t blocks = size / HYPNOS_KEY_BLOCK, codes = HYPNOS_CHUNK * size;
-  size_t scales = HYPNOS_CHUNK * 2 * (blocks + size / HYPNOS_VALUE_BLOCK);
-  return (codes + scales + 4 * (2 * size + blocks) + 63) / 64 * 64;
+  return hypnos_sketch_part_bytes(size, HYPNOS_KEY_BLOCK) + hypnos_sketch_part_bytes(size, HYPNOS_VALUE_BLOCK);
 }
 // What a query takes as it is rounded for sketches.
 static inline size_t hypnos_sketch_query_bytes(size_t size) {
