@@ -148,12 +148,11 @@ ALWAYS_INLINE floats weight_or_zero(floats x, floats exponential) {
 
 ALWAYS_INLINE floats weight_exponential(floats x) { return weight_or_zero(x, exponential_within(x)); }
 
-// Turns the scores of some tiles into exponentials less the highest of all, by `function`, which is a constant; returns
-// their sum.
-ALWAYS_INLINE float weigh_scores(floats (*function)(floats), float *scores, size_t tiles, float highest) {
+// Turns the scores of some tiles into exponentials less the highest of all; returns their sum.
+ALWAYS_INLINE float weigh_scores(float *scores, size_t tiles, float highest) {
   floats shift = splat(highest == -INFINITY ? 0 : highest), total = {};
   for (size_t t = 0; t < tiles; t++) {
-    floats e = function(load(scores + t * 16) - shift);
+    floats e = weight_exponential(load(scores + t * 16) - shift);
     store(scores + t * 16, e);
     total += e;
   }
@@ -175,7 +174,7 @@ ALWAYS_INLINE void soften(float *scores, size_t tiles, int32_t first, int32_t la
     top = larger(x, top);
   }
   *maximum = largest_lane(top);
-  *sum = weigh_scores(weight_exponential, scores, tiles, *maximum);
+  *sum = weigh_scores(scores, tiles, *maximum);
 }
 
 // Weighted sums of `vectors` times sixteen of the values' dimensions, from `d` on, for all queries.

@@ -11,6 +11,9 @@
 // The positions whose weights are rounded together, and the groups of them in a chunk.
 enum { GROUP_POSITIONS = TILES_ROUNDED * HYPNOS_TILE, WEIGHT_GROUPS = HYPNOS_CHUNK / GROUP_POSITIONS };
 
+// How many steps ahead values are fetched from the second-level cache.
+enum { STEPS_SOON = 2 };
+
 // Of a query's bound, what the weights of four positions, one in each tile of a group, must come to for the group to
 // matter. Where none do, its sixty-four values are what all of the chunk's are in the mean: the rounding of one value
 // that is just not read from the cache changes as much.
@@ -61,6 +64,7 @@ ALWAYS_INLINE void weigh_sketched(
       ints low, high;
       size_t offset = (step * size + d + 16 * (size_t)v) * 4;
       __builtin_prefetch(ahead + offset, 0, 2);
+      __builtin_prefetch(codes + offset + STEPS_SOON * size * 4, 0, 3);
       split_codes(codes + offset, &low, &high);
       for (int q = 0; q < count; q++) {
         const int32_t *words = groups[q].words + 2 * step;
@@ -75,8 +79,8 @@ ALWAYS_INLINE void weigh_sketched(
     }
 }
 
-// The rounded weights of a chunk for dimensions whose values share the scales `scales` of `unit`, zero in groups that do not matter
-// to the query: before any is used, so that no product waits for one.
+// The rounded weights of a chunk for dimensions whose values share the scales `scales` of `unit`, zero in groups that do
+// not matter to the query: before any is used, so that no product waits for one.
 ALWAYS_INLINE void round_weights_of_chunk(
   int count, unsigned any, const unsigned *own, const float *weights, const uint8_t *scales, float unit, size_t blocks,
   weight_group rounded[WEIGHT_GROUPS][HYPNOS_ATTEND_QUERIES]) {

@@ -15,9 +15,9 @@ import Testing
       "  version: 3", "  bytes: 98362432", "  general.architecture: llama", "  tokens: 49152",
       "  output_norm.weight: F32 [576] at byte 98360128, 2304 bytes", "  parameters: 134515008",
       "  bytes of KV cache when the context is full: 188743680",
-      // 31 chunks of 256 positions of 90 heads: keys of 32 bytes of codes and 2 of scales, values with 1, and in whole
-      // cache lines 64 means and 2 units or 1.
-      "  bytes of its sketches for long answers: \(31 * 90 * (256 * 34 + 320 + 256 * 33 + 320))",
+      // 31 chunks of 256 positions of 90 heads: keys and values with 32 bytes of codes each and 3 of scales together, and
+      // twice, in whole cache lines, 64 means and a unit or two.
+      "  bytes of its sketches for long answers: \(31 * 90 * (256 * 67 + 640))",
     ] {
       #expect(outcome.lines.contains(line))
     }
