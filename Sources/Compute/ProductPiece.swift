@@ -34,7 +34,7 @@ struct ProductPiece {
       let unit = max(least / panel * panel, panel)
       var first = 0
       while first < rows {
-        let share = (left / (3 * threads) + unit - 1) / unit * unit
+        let share = (nextShare(of: left, threads: threads) + unit - 1) / unit * unit
         let size = min(max(share, unit), rows - first)
         pieces.append(ProductPiece(product: index, first: first, count: size))
         first += size
@@ -43,6 +43,9 @@ struct ProductPiece {
     }
     return pieces
   }
+
+  /// How many of `rows` rows that are in no piece yet the next one has, in whole units.
+  fileprivate static func nextShare(of rows: Int, threads: Int) -> Int { rows / (3 * threads) }
 }
 
 extension WorkerPool {
@@ -50,9 +53,10 @@ extension WorkerPool {
   private static let mostOfWeight = 128 << 10
 
   /// Lets threads that wait for work fetch rows of `weight`, which is multiplied next: those that others than the caller
-  /// begin with. They lie behind its first two pieces, which are three tenths with two threads.
+  /// begin with. They lie behind the two pieces that it takes before anyone knows of the work.
   func fetchRows(of weight: WeightMatrix) {
-    let taken = weight.rows * 3 / 10
+    var taken = 0
+    for _ in 0..<2 { taken += ProductPiece.nextShare(of: weight.rows - taken, threads: threads) }
     fetch(weight.row(taken), byteCount: min((weight.rows - taken) * weight.rowBytes, WorkerPool.mostOfWeight))
   }
 }

@@ -23,6 +23,7 @@ import Testing
       for (name, table) in tables {
         var found = [Float](repeating: .nan, count: sample.width)
         let bytes = GuardedBytes(Array(sample.bytes))
+        defer { keep(bytes) }
         table.decode(Int32(format.rawValue), bytes.pointer, sample.width, &found)
         for (a, b) in zip(found, expected) {
           #expect(abs(a - b) <= 2e-7 * max(abs(b), 0.05), "\(sample.format) on \(name)")

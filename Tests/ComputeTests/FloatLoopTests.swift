@@ -144,15 +144,16 @@ import Testing
       var sums = maxima
       var outputs = [Float](repeating: 0, count: 3 * size)
       let scratch = Aligned(8 * 256 * 4)
+      defer { keep(tiles.keys, tiles.values, scratch) }
       table.attend(
         cache, queries, 3, size, tiles.keys.pointer, tiles.values.pointer, firsts, lasts, &maxima, &sums, &outputs,
-        scratch.pointer.assumingMemoryBound(to: Float.self), nil)
+        scratch.floats, nil)
       // What is read afterwards is fetched and changes nothing.
       let alone = outputs
       var next = hypnos_cache_part(keys: tiles.keys.pointer, values: tiles.values.pointer, positions: 21)
       table.attend(
         cache, queries, 3, size, tiles.keys.pointer, tiles.values.pointer, firsts, lasts, &maxima, &sums, &outputs,
-        scratch.pointer.assumingMemoryBound(to: Float.self), &next)
+        scratch.floats, &next)
       #expect(outputs == alone)
       return (0..<3 * size).map { outputs[$0] / sums[$0 / size] }
     }
@@ -191,13 +192,14 @@ import Testing
       let all = keys.flatMap { $0 }
       let tiles = CacheTiles(cache, size: size, keys: all, values: all, table: table)
       let scratch = Aligned(8 * 256 * 4)
+      defer { keep(tiles.keys, tiles.values, scratch) }
       // The largest score of a query that sees one key is that key's.
       return (0..<Int32(count)).map { position in
         var (score, sum): (Float, Float) = (0, 0)
         var output = [Float](repeating: 0, count: size)
         table.attend(
           cache, query, 1, size, tiles.keys.pointer, tiles.values.pointer, [position], [position + 1], &score, &sum,
-          &output, scratch.pointer.assumingMemoryBound(to: Float.self), nil)
+          &output, scratch.floats, nil)
         return score
       }
     }
@@ -221,15 +223,16 @@ import Testing
         var (maxima, sums) = ([Float](repeating: 0, count: 2), [Float](repeating: 0, count: 2))
         var outputs = [Float](repeating: 0, count: 2 * size)
         let scratch = Aligned(8 * 256 * 4)
+        defer { keep(tiles.keys, tiles.values, scratch) }
         // Both at once, and the one that sees nothing of it alone.
         table.attend(
           cache, plain + plain, 2, size, tiles.keys.pointer, tiles.values.pointer, [0, 0], [10, 5], &maxima, &sums,
           &outputs,
-          scratch.pointer.assumingMemoryBound(to: Float.self), nil)
+          scratch.floats, nil)
         let seen = outputs[..<size].contains(where: \.isNaN) || sums[0].isNaN
         table.attend(
           cache, plain, 1, size, tiles.keys.pointer, tiles.values.pointer, [0], [5], &maxima, &sums, &outputs,
-          scratch.pointer.assumingMemoryBound(to: Float.self), nil)
+          scratch.floats, nil)
         return [seen ? 1 : 0] + outputs[..<size].map { $0 / sums[0] }
       }
       #expect(outputs[0] == 1)
@@ -246,22 +249,25 @@ import Testing
     let queries = (0..<number * size).map { _ in random.float(-1...1) }
     _ = onEveryTable { table in
       let tiles = CacheTiles(Int32(HYPNOS_CACHE_F16), size: size, keys: keys, values: values, table: table)
+      defer { keep(tiles.keys, tiles.values) }
       let all = (count + 15) / 16 * 16 * size
       let decoded = [tiles.keys, tiles.values].map { tiles in
         let floats = Aligned(all * 4)
         table.decode(
           Int32(HYPNOS_F16), tiles.pointer.assumingMemoryBound(to: UInt8.self), all,
-          floats.pointer.assumingMemoryBound(to: Float.self))
+          floats.floats)
         return floats
       }
+      defer { keep(decoded[0], decoded[1]) }
       func attended(_ cache: Int32, _ keys: UnsafeMutableRawPointer, _ values: UnsafeMutableRawPointer) -> [Float] {
         var (maxima, sums) = ([Float](repeating: 0, count: number), [Float](repeating: 0, count: number))
         var outputs = [Float](repeating: 0, count: number * size)
         let scratch = Aligned(8 * 256 * 4)
+        defer { keep(scratch) }
         withExtendedLifetime(scratch) {
           table.attend(
             cache, queries, number, size, keys, values, [0, 0, 3, 17, 40, 0], [150, 149, 148, 100, 41, 0], &maxima,
-            &sums, &outputs, scratch.pointer.assumingMemoryBound(to: Float.self), nil)
+            &sums, &outputs, scratch.floats, nil)
         }
         return maxima + sums + outputs
       }
@@ -288,10 +294,11 @@ import Testing
         var (maxima, sums) = ([Float](repeating: 0, count: number), [Float](repeating: 0, count: number))
         var outputs = [Float](repeating: 0, count: number * size)
         let scratch = Aligned(8 * 256 * 4)
+        defer { keep(tiles.keys, tiles.values, scratch) }
         table.attend(
           cache, Array(queries[(first * size)...]), number, size, tiles.keys.pointer, tiles.values.pointer,
           [Int32](repeating: 0, count: number), Array(lasts[first...]), &maxima, &sums, &outputs,
-          scratch.pointer.assumingMemoryBound(to: Float.self), nil)
+          scratch.floats, nil)
         return (0..<number).flatMap { [maxima[$0], sums[$0]] + outputs[($0 * size)...].prefix(size) }
       }
       let alone = (0..<most).flatMap { attended(from: $0, 1) }

@@ -15,6 +15,7 @@ import Testing
         expected &+= (0..<8).reduce(0) { $0 | UInt64(values[start + $1]) << (8 * UInt64($1)) }
       }
       let bytes = GuardedBytes(values)
+      defer { keep(bytes) }
       for (name, table) in tables {
         #expect(table.read_bytes(bytes.pointer, count) == expected, "\(name), \(count) bytes")
       }

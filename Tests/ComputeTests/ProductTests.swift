@@ -11,6 +11,7 @@ import Testing
   ) -> [Float] {
     let quantized = quantized(columns, width: width, by: table)
     let scratch = Aligned(hypnos_scratch_bytes(width))
+    defer { keep(quantized, scratch) }
     var out = [Float](repeating: .nan, count: count * (columns.count / width))
     table.multiply(
       Int32(format.rawValue), rows, format.rowBytes(width: width)!, count, width, quantized.pointer,
@@ -25,6 +26,7 @@ import Testing
       for rows in [1, 3, 4, 17, 37, 64] {
         // The bytes end at a guard page, at an address that is a multiple of nothing.
         let bytes = GuardedBytes(format.randomRows(rows, width: width, &random))
+        defer { keep(bytes) }
         for columnCount in [1, 2, 3, 4, 5, 7, 13] {
           let columns = (0..<columnCount * width).map { _ in random.float(-3...3) }
           let expected = Self.product(
@@ -43,6 +45,7 @@ import Testing
     for width in [32, 96, 256, 576, 768] where width % format.blockWidth == 0 {
       for rows in [1, 17, 37, 64] {
         let bytes = GuardedBytes(format.randomRows(rows, width: width, &random))
+        defer { keep(bytes) }
         for columnCount in [1, 5, 6, 13] {
           let columns = (0..<columnCount * width).map { _ in random.float(-3...3) }
           let expected = Self.product(
@@ -66,6 +69,7 @@ import Testing
     let quantized = quantized(columns, width: width, by: table, forPanels: true)
     let scratch = Aligned(hypnos_scratch_bytes(width))
     let packed = GuardedBytes([UInt8](repeating: 0, count: table.packed_bytes(number, count, width)))
+    defer { keep(quantized, scratch, packed) }
     table.pack(number, rows, format.rowBytes(width: width)!, count, width, scratch.pointer, packed.pointer)
     var out = [Float](repeating: .nan, count: count * columnCount)
     for first in stride(from: 0, to: count, by: 32) {
@@ -148,6 +152,7 @@ import Testing
     for (rows, width, columnCount) in [(1, 1, 1), (5, 33, 3), (9, 100, 6), (4, 64, 4)] {
       let values = (0..<rows * width).map { _ in random.float(-1...1) }
       let bytes = GuardedBytes(values.flatMap { format.encode($0) })
+      defer { keep(bytes) }
       let columns = (0..<columnCount * width).map { _ in random.float(-1...1) }
       var expected: [Float] = []
       for (name, table) in [("scalar", scalar)] + tables {

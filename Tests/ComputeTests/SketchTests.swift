@@ -45,32 +45,33 @@ private struct SketchCase {
   /// sketch's codes of the values of the positions `spoiled` are made others before the second.
   func attend(_ table: hypnos_kernels, bound: Float, spoiling spoiled: Range<Int> = 0..<0) -> SketchResult {
     let (sketch, rounded) = (
-      LineAligned(hypnos_sketch_bytes(size)), LineAligned(queryCount * hypnos_sketch_query_bytes(size))
+      Aligned(hypnos_sketch_bytes(size)), Aligned(queryCount * hypnos_sketch_query_bytes(size))
     )
-    let weights = LineAligned(queryCount * Self.positions * 4)
-    let outputs = LineAligned(queries.count * 4)
+    let weights = Aligned(queryCount * Self.positions * 4)
+    let outputs = Aligned(queries.count * 4)
+    defer { keep(keyTiles, valueTiles, sketch, rounded, weights, outputs) }
     var (maxima, sums, noises) = (
       [Float](repeating: 0, count: queryCount), [Float](repeating: 0, count: queryCount),
       [Float](repeating: 0, count: queryCount)
     )
-    table.sketch(format, size, keyTiles.pointer, valueTiles.pointer, sketch.base)
+    table.sketch(format, size, keyTiles.pointer, valueTiles.pointer, sketch.pointer)
     for query in 0..<queryCount {
       table.sketch_query(
         Array(queries[query * size..<(query + 1) * size]), size,
-        rounded.base + query * hypnos_sketch_query_bytes(size))
+        rounded.pointer + query * hypnos_sketch_query_bytes(size))
     }
     table.score_sketch(
-      rounded.base, queryCount, size, sketch.base, nil, weights.floats, &maxima, &sums, &noises)
+      rounded.pointer, queryCount, size, sketch.pointer, nil, weights.floats, &maxima, &sums, &noises)
     let scored = (maxima, sums, weights.array(queryCount * Self.positions))
     let codes = hypnos_sketch_part_bytes(size, Int(HYPNOS_KEY_BLOCK))
     for byte in codes + spoiled.lowerBound * size / 2..<codes + spoiled.upperBound * size / 2 {
-      sketch.base.storeBytes(of: 0x5a, toByteOffset: byte, as: UInt8.self)
+      sketch.pointer.storeBytes(of: 0x5a, toByteOffset: byte, as: UInt8.self)
     }
     sums.map { bound < 0 ? bound : bound * $0 }.withUnsafeBufferPointer { bounds in
-      var part = hypnos_sketched_part(sketch: sketch.base, weights: weights.floats, bounds: bounds.baseAddress)
+      var part = hypnos_sketched_part(sketch: sketch.pointer, weights: weights.floats, bounds: bounds.baseAddress)
       var next = hypnos_sketched_part()
       table.attend_sketched(
-        format, queries, rounded.base, queryCount, size, keyTiles.pointer, valueTiles.pointer, &part, &next, &maxima,
+        format, queries, rounded.pointer, queryCount, size, keyTiles.pointer, valueTiles.pointer, &part, &next, &maxima,
         &sums, outputs.floats)
     }
     return SketchResult(
@@ -111,21 +112,6 @@ private struct SketchResult: Equatable {
       max($0, abs(Double(outputs[$1]) / Double(sums[$1 / size]) - exact[$1]))
     }
   }
-}
-
-/// Memory that begins a cache line, zeroed.
-private final class LineAligned {
-  let base: UnsafeMutableRawPointer
-  let count: Int
-  init(_ count: Int) {
-    base = .allocate(byteCount: count, alignment: 64)
-    base.initializeMemory(as: UInt8.self, repeating: 0, count: count)
-    self.count = count
-  }
-  deinit { base.deallocate() }
-  var floats: UnsafeMutablePointer<Float> { base.assumingMemoryBound(to: Float.self) }
-  var bytes: [UInt8] { Array(UnsafeRawBufferPointer(start: base, count: count)) }
-  func array(_ count: Int) -> [Float] { Array(UnsafeBufferPointer(start: floats, count: count)) }
 }
 
 @Suite struct SketchKernelTests {

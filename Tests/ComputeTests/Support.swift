@@ -73,14 +73,25 @@ final class GuardedBytes {
   deinit { munmap(base, size) }
 }
 
-/// 64-byte aligned memory.
+/// Keeps `objects` until the end of a scope in which it is deferred: pointers into their memory do not.
+func keep(_ objects: AnyObject...) { withExtendedLifetime(objects) {} }
+
+/// Memory that begins a cache line, zeroed.
 final class Aligned {
   let pointer: UnsafeMutableRawPointer
-  init(_ bytes: Int) {
-    pointer = UnsafeMutableRawPointer.allocate(byteCount: max(bytes, 64), alignment: 64)
-    memset(pointer, 0, max(bytes, 64))
+  private let count: Int
+
+  init(_ count: Int) {
+    self.count = count
+    pointer = .allocate(byteCount: max(count, 64), alignment: 64)
+    memset(pointer, 0, max(count, 64))
   }
+
   deinit { pointer.deallocate() }
+
+  var floats: UnsafeMutablePointer<Float> { pointer.assumingMemoryBound(to: Float.self) }
+  var bytes: [UInt8] { Array(UnsafeRawBufferPointer(start: pointer, count: count)) }
+  func array(_ count: Int) -> [Float] { Array(UnsafeBufferPointer(start: floats, count: count)) }
 }
 
 /// Columns quantized by `table`, for panels or as its `multiply` takes so many.
