@@ -101,9 +101,9 @@ ALWAYS_INLINE void round_weights_of_chunk(
 ALWAYS_INLINE void fetch_values(
   unsigned groups, size_t size, sketch_parts parts, unsigned groups_now, const uint8_t *ahead[WEIGHT_GROUPS]) {
   size_t group_bytes = GROUP_POSITIONS * size / 2;
-  fetch_bytes(parts.value_means, sizeof(float) * size);
-  fetch_bytes(parts.value_units, sizeof(float) * (size / HYPNOS_VALUE_BLOCK));
-  fetch_bytes(parts.value_scales, groups ? HYPNOS_CHUNK * (size / HYPNOS_VALUE_BLOCK) : 0);
+  // The scales, which only groups need, the means and the units lie side by side.
+  const uint8_t *rest = groups ? parts.value_scales : (const uint8_t *)parts.value_means;
+  fetch_bytes(rest, (size_t)((const uint8_t *)(parts.value_units + size / HYPNOS_VALUE_BLOCK) - rest));
   for (size_t g = 0, now = 0; g < WEIGHT_GROUPS; g++) {
     if (!(groups >> g & 1)) continue;
     while (now < WEIGHT_GROUPS && !(groups_now >> now & 1)) now++;

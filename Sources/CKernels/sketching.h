@@ -31,10 +31,14 @@ ALWAYS_INLINE sketch_parts parts_of(const void *sketch, size_t size) {
   return parts;
 }
 
+// The nearest codes, of 0 to `most`.
+ALWAYS_INLINE ints nearest_codes(floats x, int most) {
+  return __builtin_elementwise_max(__builtin_elementwise_min(nearest(x), (ints){} + most), (ints){});
+}
+
 // Codes of 0 to 15, which stand for -7.5 to 7.5 times the scales of the lanes; `inverses` are their reciprocals.
 ALWAYS_INLINE ints sketch_codes(floats values, floats inverses) {
-  ints codes = nearest(fused(values, inverses, splat(7.5f)));
-  return __builtin_elementwise_max(__builtin_elementwise_min(codes, (ints){} + 15), (ints){});
+  return nearest_codes(fused(values, inverses, splat(7.5f)), 15);
 }
 
 // The unit of a block's scales, when `most` are the largest magnitudes of its lanes.
@@ -43,8 +47,7 @@ ALWAYS_INLINE float scale_unit(ints most) { return peak_of(most) / (7.5f * SCALE
 // The scales of lanes whose largest magnitudes are `most`, rounded up as they are stored, and their reciprocals.
 ALWAYS_INLINE floats sketch_scales(ints most, float unit, uint8_t *stored) {
   float inverse = unit > 0x1p-112f ? 1 / (7.5f * unit) : 0;
-  ints codes = nearest(fused((floats)most, splat(inverse), splat(0.5f)));
-  codes = __builtin_elementwise_max(__builtin_elementwise_min(codes, (ints){} + SCALE_PEAK), (ints){});
+  ints codes = nearest_codes(fused((floats)most, splat(inverse), splat(0.5f)), SCALE_PEAK);
   ubytes16 bytes = __builtin_convertvector(codes, ubytes16);
   memcpy(stored, &bytes, sizeof bytes);
   floats scales = __builtin_convertvector(codes, floats) * splat(unit);

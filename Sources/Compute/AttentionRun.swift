@@ -84,8 +84,7 @@ struct AttentionRun: @unchecked Sendable {
   }
 
   /// The partial result of chunk `chunk` of an item whose packed queries are `queries`; `next` is what the thread reads
-  /// afterwards, `scores` is working memory, `decoded` is where the chunk's
-  /// keys and values stand in float32, if they do.
+  /// afterwards, `scores` is working memory, `decoded` is where the chunk's keys and values stand in float32, if they do.
   func attend(
     _ item: AttentionItem, chunk: Int, queries: UnsafePointer<Float>, next: hypnos_cache_part?,
     scores: UnsafeMutablePointer<Float>, decoded: (keys: UnsafeRawPointer, values: UnsafeRawPointer)? = nil,

@@ -44,7 +44,7 @@ struct ProductPiece {
     return pieces
   }
 
-  /// How many of `rows` rows that are in no piece yet the next one has, in whole units.
+  /// How many of `rows` rows that are in no piece yet the next one has, before it is rounded to whole units.
   fileprivate static func nextShare(of rows: Int, threads: Int) -> Int { rows / (3 * threads) }
 }
 

@@ -227,8 +227,7 @@ import Testing
         // Both at once, and the one that sees nothing of it alone.
         table.attend(
           cache, plain + plain, 2, size, tiles.keys.pointer, tiles.values.pointer, [0, 0], [10, 5], &maxima, &sums,
-          &outputs,
-          scratch.floats, nil)
+          &outputs, scratch.floats, nil)
         let seen = outputs[..<size].contains(where: \.isNaN) || sums[0].isNaN
         table.attend(
           cache, plain, 1, size, tiles.keys.pointer, tiles.values.pointer, [0], [5], &maxima, &sums, &outputs,
@@ -254,8 +253,7 @@ import Testing
       let decoded = [tiles.keys, tiles.values].map { tiles in
         let floats = Aligned(all * 4)
         table.decode(
-          Int32(HYPNOS_F16), tiles.pointer.assumingMemoryBound(to: UInt8.self), all,
-          floats.floats)
+          Int32(HYPNOS_F16), tiles.pointer.assumingMemoryBound(to: UInt8.self), all, floats.floats)
         return floats
       }
       defer { keep(decoded[0], decoded[1]) }
@@ -264,18 +262,14 @@ import Testing
         var outputs = [Float](repeating: 0, count: number * size)
         let scratch = Aligned(8 * 256 * 4)
         defer { keep(scratch) }
-        withExtendedLifetime(scratch) {
-          table.attend(
-            cache, queries, number, size, keys, values, [0, 0, 3, 17, 40, 0], [150, 149, 148, 100, 41, 0], &maxima,
-            &sums, &outputs, scratch.floats, nil)
-        }
+        table.attend(
+          cache, queries, number, size, keys, values, [0, 0, 3, 17, 40, 0], [150, 149, 148, 100, 41, 0], &maxima, &sums,
+          &outputs, scratch.floats, nil)
         return maxima + sums + outputs
       }
-      return withExtendedLifetime((tiles, decoded)) {
-        let result = attended(Int32(HYPNOS_CACHE_F32), decoded[0].pointer, decoded[1].pointer)
-        #expect(result == attended(Int32(HYPNOS_CACHE_F16), tiles.keys.pointer, tiles.values.pointer))
-        return result
-      }
+      let result = attended(Int32(HYPNOS_CACHE_F32), decoded[0].pointer, decoded[1].pointer)
+      #expect(result == attended(Int32(HYPNOS_CACHE_F16), tiles.keys.pointer, tiles.values.pointer))
+      return result
     }
   }
 
